@@ -1,0 +1,75 @@
+package acs
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"mime"
+	"net/http"
+	"slices"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+)
+
+// operation is one call of the API.
+type operation struct {
+	name   string // for the log
+	method string
+	path   string // escaped
+	body   any    // sent as JSON; nil for none
+	want   []int  // the statuses of success
+}
+
+// do calls the API and reads its JSON answer into answer, which is nil where
+// none is expected.
+func (c *Client) do(ctx context.Context, call operation, answer any) error {
+	req, err := c.request(withPatience(ctx, c.retry), call)
+	if err != nil {
+		return err
+	}
+	resp, err := c.pipeline.Do(req)
+	if err != nil {
+		return call.unanswered(ctx, err)
+	}
+	if !slices.Contains(call.want, resp.StatusCode) {
+		return call.refused(resp)
+	}
+	if answer == nil {
+		return nil
+	}
+	if !isJSON(resp.Header) {
+		return call.nonsense("the answer is not JSON")
+	}
+	body, err := runtime.Payload(resp)
+	if err == nil {
+		err = json.Unmarshal(body, answer)
+	}
+	if err != nil { // its text may quote the answer
+		return call.nonsense("the answer cannot be read")
+	}
+	return nil
+}
+
+func (c *Client) request(ctx context.Context, call operation) (*policy.Request, error) {
+	if call.path == "" {
+		return nil, fmt.Errorf("acs: %s: no identity is given", call.name)
+	}
+	req, err := runtime.NewRequest(ctx, call.method, c.endpoint+call.path)
+	if err != nil {
+		return nil, err
+	}
+	req.Raw().Header.Set("Accept", "application/json")
+	switch {
+	case call.body != nil:
+		err = runtime.MarshalAsJSON(req, call.body)
+	case call.path == identitiesPath: // takes a body or none, but always as JSON
+		req.Raw().Header.Set("Content-Type", "application/json")
+	}
+	return req, err
+}
+
+func isJSON(h http.Header) bool {
+	mediaType, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	return err == nil && mediaType == "application/json"
+}

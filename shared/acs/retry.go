@@ -1,0 +1,106 @@
+package acs
+
+import (
+	"context"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+)
+
+// shortestTry is what must be left of the deadline for another try to make
+// sense.
+const shortestTry = 50 * time.Millisecond
+
+func retryDefaults(o policy.RetryOptions) policy.RetryOptions {
+	if o.MaxRetries == 0 {
+		o.MaxRetries = 3
+	}
+	if o.TryTimeout == 0 {
+		o.TryTimeout = 900 * time.Millisecond
+	}
+	if o.RetryDelay == 0 {
+		o.RetryDelay = 100 * time.Millisecond
+	}
+	if o.MaxRetryDelay == 0 {
+		o.MaxRetryDelay = 2 * time.Second
+	} else if o.MaxRetryDelay < 0 { // to azcore: no limit
+		o.MaxRetryDelay = math.MaxInt64
+	}
+	if o.StatusCodes == nil {
+		o.StatusCodes = []int{
+			http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError,
+			http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
+		}
+	}
+	return o
+}
+
+// withPatience makes azcore's retry policy look at the deadline of ctx. On its
+// own the policy sleeps until the deadline and then reports nothing but the
+// deadline; here it gives up as soon as the wait and another try would not
+// fit, so that the caller has the answer, and its Retry-After, at once.
+func withPatience(ctx context.Context, o policy.RetryOptions) context.Context {
+	tries := 0
+	o.ShouldRetry = func(resp *http.Response, err error) bool {
+		tries++
+		if err == nil && !runtime.HasStatusCode(resp, o.StatusCodes...) {
+			return false
+		}
+		wait, told := retryAfter(resp, time.Now())
+		if !told {
+			wait = longestBackoff(o, tries)
+		}
+		if wait > o.MaxRetryDelay {
+			return false
+		}
+		deadline, limited := ctx.Deadline()
+		return !limited || time.Until(deadline) >= wait+shortestTry
+	}
+	return policy.WithRetryOptions(ctx, o)
+}
+
+// longestBackoff is the most that azcore waits after so many tries: the delay
+// doubles, and its jitter adds up to three tenths.
+func longestBackoff(o policy.RetryOptions, tries int) time.Duration {
+	delay := float64(max(o.RetryDelay, 0)) * (math.Exp2(float64(tries)) - 1) * 1.3
+	return time.Duration(min(delay, float64(o.MaxRetryDelay)))
+}
+
+// retryAfter reads when the service wants to be asked again, from the headers
+// that azcore honours, in its order: two in milliseconds, then Retry-After in
+// seconds or as a date (RFC 9110, section 10.2.3).
+func retryAfter(resp *http.Response, now time.Time) (wait time.Duration, told bool) {
+	if resp == nil {
+		return 0, false
+	}
+	for _, header := range []string{"retry-after-ms", "x-ms-retry-after-ms"} {
+		if wait, told = count(resp.Header.Get(header), time.Millisecond); told {
+			return wait, true
+		}
+	}
+	value := resp.Header.Get("Retry-After")
+	if wait, told = count(value, time.Second); told {
+		return wait, true
+	}
+	if date, err := http.ParseTime(value); err == nil && date.After(now) {
+		return date.Sub(now), true
+	}
+	return 0, false
+}
+
+// count reads a positive number of units; what a Duration cannot hold becomes
+// the longest one.
+func count(value string, unit time.Duration) (time.Duration, bool) {
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil || n <= 0 {
+		return 0, false
+	}
+	if n > math.MaxInt64/int64(unit) {
+		return math.MaxInt64, true
+	}
+	return time.Duration(n) * unit, true
+}
