@@ -1,0 +1,182 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"switchboard/shared/calling"
+	"switchboard/shared/storage"
+)
+
+// allocate makes a calling identity, with its first token in the same call, for
+// a record at rest that has none that lives. ErrStale if another request was
+// first; its identity is then the one.
+func (r *Registry) allocate(ctx context.Context, rec *Record, who Subject, want Want) (outcome, error) {
+	fresh := rec.CreatedAt.IsZero()
+	if fresh {
+		rec.Kind, rec.Name, rec.TTL, rec.ErasedAt = who.Kind, who.name(), 0, time.Time{}
+		rec.Profile = Profile{DisplayName: who.DisplayName, Version: r.NewID()}
+	}
+	r.begin(rec, allocate)
+	if err := r.save(ctx, rec); err != nil {
+		return outcome{}, err
+	}
+	id, token, err := r.Provider.Create(ctx, want.Scopes, want.Life)
+	if err != nil {
+		r.release(ctx, rec)
+		return outcome{}, err
+	}
+	claim := rec.Change.By
+	rec.CallingID, rec.Change = id, nil
+	if fresh {
+		rec.CreatedAt = r.Now().UTC()
+	}
+	r.remember(ctx, rec, want, token)
+	switch err := r.settle(ctx, rec, claim); {
+	case errors.Is(err, storage.ErrStale):
+		r.discard(ctx, id)
+		return outcome{}, err
+	case err != nil:
+		// It may be stored after all, so it must not be deleted.
+		r.Log.ErrorContext(ctx, "a new calling identity may not have been stored", "callingId", id, "error", err)
+		return outcome{}, err
+	}
+	return outcome{record: rec, token: token, created: fresh}, nil
+}
+
+func (who Subject) name() string {
+	if who.Kind == User {
+		return ""
+	}
+	return who.Key.id[len("service:"):]
+}
+
+// settle stores the end of an allocation. The identity exists now and nobody
+// else knows it, so a store that fails is asked again until the work's time is
+// over: losing the write would lose the identity. ErrStale if the claim was
+// taken over or the record erased.
+func (r *Registry) settle(ctx context.Context, rec *Record, claim string) error {
+	for turn := 0; ; turn++ {
+		err := r.save(ctx, rec)
+		if err == nil || errors.Is(err, storage.ErrStale) && turn == 0 {
+			return err
+		}
+		if r.pause(ctx, turn+2) != nil {
+			return err
+		}
+		// The write may have landed although its answer was lost.
+		now, readErr := r.read(ctx, Key{rec.PK, rec.ID})
+		switch {
+		case readErr != nil:
+			continue
+		case now.CallingID == rec.CallingID:
+			*rec = *now
+			return nil
+		case now.Change == nil || now.Change.By != claim:
+			return storage.ErrStale
+		}
+		rec.ETag = now.ETag
+	}
+}
+
+// release gives a claim up after the provider failed, so that the next request
+// need not wait for the lease to lapse. If that fails, it lapses.
+func (r *Registry) release(ctx context.Context, rec *Record) {
+	rec.Change.Until = r.Now().Add(-time.Second).UTC()
+	if err := r.save(ctx, rec); err != nil {
+		r.Log.WarnContext(ctx, "a claim was not released; it lapses by itself", "error", err)
+	}
+}
+
+// discard deletes an identity that lost its race.
+func (r *Registry) discard(ctx context.Context, id string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), workTime)
+	defer cancel()
+	if err := r.Provider.Delete(ctx, id); err != nil && !errors.Is(err, calling.ErrNotOwned) {
+		r.Log.ErrorContext(ctx, "an unused calling identity could not be deleted; delete it by hand", "callingId", id, "error", err)
+	}
+}
+
+// RevokeTokens ends every token of the identity. There being none, or no
+// identity, is no error.
+func (r *Registry) RevokeTokens(ctx context.Context, key Key) error {
+	_, err := r.together(ctx, key, revoke, func(ctx context.Context) (outcome, error) {
+		for range tries {
+			rec, err := r.rest(ctx, key)
+			if err != nil || !rec.mapped() {
+				return outcome{}, err
+			}
+			if err = r.revoke(ctx, rec); !errors.Is(err, storage.ErrStale) {
+				return outcome{}, err
+			}
+		}
+		return outcome{}, contended()
+	})
+	return err
+}
+
+// revoke makes one attempt. No token is given out between its two writes,
+// because one issued then may or may not be among those that the provider
+// revokes. If the provider fails, the Change stays, lapsed: whoever comes next
+// finishes it before anything else.
+func (r *Registry) revoke(ctx context.Context, rec *Record) error {
+	r.begin(rec, revoke)
+	if err := r.save(ctx, rec); err != nil {
+		return err
+	}
+	if err := r.Provider.Revoke(ctx, rec.CallingID); err != nil && !errors.Is(err, calling.ErrNotOwned) {
+		r.release(ctx, rec)
+		return err
+	}
+	rec.Change = nil
+	rec.Generation++
+	return r.save(ctx, rec)
+}
+
+// Erase deletes the identity at the provider and forgets the record. ready
+// decides on the record as it is and may refuse; clean removes what belongs to
+// it elsewhere, after no token can be issued any more, and may run again if the
+// erasure is repeated. Erasing what is not there is no error.
+//
+// For a while a mark stays (the key and the time, nothing else), so that a
+// request that was under way does not bring the identity back.
+func (r *Registry) Erase(ctx context.Context, key Key, ready func(*Record) error, clean func(context.Context, *Record) error) error {
+	_, err := r.together(ctx, key, erase, func(ctx context.Context) (outcome, error) {
+		for range tries {
+			rec, err := r.read(ctx, key)
+			if err != nil {
+				return outcome{}, err
+			}
+			if err := ready(rec); err != nil {
+				return outcome{}, err
+			}
+			if err = r.erase(ctx, rec, clean); !errors.Is(err, storage.ErrStale) {
+				return outcome{}, err
+			}
+		}
+		return outcome{}, contended()
+	})
+	return err
+}
+
+// erase makes one attempt, whatever else is under way: work that others have
+// begun finds the document changed and undoes itself.
+func (r *Registry) erase(ctx context.Context, rec *Record, clean func(context.Context, *Record) error) error {
+	r.begin(rec, erase)
+	rec.TTL = 0
+	if err := r.save(ctx, rec); err != nil {
+		return err
+	}
+	err := clean(ctx, rec)
+	if err == nil && rec.CallingID != "" {
+		err = r.Provider.Delete(ctx, rec.CallingID)
+	}
+	if err != nil && !errors.Is(err, calling.ErrNotOwned) {
+		r.release(ctx, rec)
+		return err
+	}
+	mark := &Record{Head: rec.Head, Kind: rec.Kind, Generation: rec.Generation + 1, ErasedAt: r.Now().UTC()}
+	mark.TTL = int(remember.Seconds())
+	return r.save(ctx, mark)
+}

@@ -1,0 +1,203 @@
+// Package identity keeps the mapping between application identities (users,
+// bots, services) and calling identities: exactly one each, for good, with the
+// tokens issued for it and the profile that goes with it.
+//
+// One application identity is one document. What takes a call to the provider
+// (allocating, revoking, erasing) happens in three steps: the document is
+// marked with a Change, under a lease; the provider is called; the document is
+// settled, on condition that nobody touched it. Whoever finds a Change waits
+// for it, or takes it over when its lease has lapsed. So first requests may
+// race on any number of instances, and a killed process leaves nothing that
+// the next request does not mend.
+//
+// One gap cannot be closed: the provider has no way to list or name identities,
+// so a process that is killed after the provider made one and before its id was
+// stored leaves it unknown there. It is never in use.
+//
+// The package decides who may have which identity by key alone; callers
+// authorise.
+package identity
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/sync/singleflight"
+
+	"switchboard/shared/calling"
+	"switchboard/shared/problem"
+	"switchboard/shared/seal"
+	"switchboard/shared/storage"
+)
+
+const (
+	lease    = 10 * time.Second // how long a Change may take before others take it over
+	workTime = 8 * time.Second  // how long work on a document may go on, its caller gone or not; less than lease
+	tries    = 8                // how often work starts over because the document changed meanwhile
+	remember = 10 * time.Minute // how long an erased identity is remembered, to refuse what was under way
+	inMemory = 10_000           // tokens kept in memory where there is no key to seal them with
+)
+
+// Store is where the documents are; *storage.Container is one. Its errors are
+// those of package storage.
+type Store interface {
+	Read(ctx context.Context, pk, id string, d storage.Document) error
+	Create(ctx context.Context, d storage.Document) error
+	Replace(ctx context.Context, d storage.Document) error
+	Query(ctx context.Context, q storage.Query) (storage.Page, error)
+}
+
+// Provider is the calling provider, as far as identities go; *acs.Client is
+// one. Issue, Revoke and Delete return calling.ErrNotOwned for an identity that
+// the provider does not know; other errors are *problem.Error.
+type Provider interface {
+	Create(ctx context.Context, scopes []calling.Scope, life time.Duration) (id string, token calling.Token, err error)
+	Issue(ctx context.Context, id string, scopes []calling.Scope, life time.Duration) (calling.Token, error)
+	Revoke(ctx context.Context, id string) error
+	Delete(ctx context.Context, id string) error
+}
+
+// Config is what a Registry needs. Ring may be nil: tokens are then kept in
+// this process's memory only.
+type Config struct {
+	Store    Store
+	Provider Provider
+	Ring     *seal.Ring
+	Default  Want // the token that Ensure asks for with a new identity, so that the first request is warm
+	Now      func() time.Time
+	NewID    func() string
+	Log      *slog.Logger
+}
+
+// Registry is the mapping. It is safe for concurrent use.
+type Registry struct {
+	Config
+	flight singleflight.Group               // work under way in this process, by document and kind of work
+	memory *lru.Cache[string, kept]         // tokens, where there is no Ring
+	pause  func(context.Context, int) error // between looks at a document that another instance works on
+}
+
+// New returns a Registry. It makes no request.
+func New(cfg Config) *Registry {
+	memory, err := lru.New[string, kept](inMemory)
+	if err != nil {
+		panic(err) // only for a size below one
+	}
+	return &Registry{Config: cfg, memory: memory, pause: pause}
+}
+
+// Subject says whom an identity is for, and what a new one begins with.
+type Subject struct {
+	Key         Key
+	Kind        Kind
+	DisplayName string
+	MustExist   bool // never made by asking for a token; services are made by an administrator
+}
+
+// Get returns the record. NotFound if there is no mapping.
+func (r *Registry) Get(ctx context.Context, key Key) (*Record, error) {
+	rec, err := r.read(ctx, key)
+	if err == nil && !rec.mapped() {
+		err = unknown()
+	}
+	return rec, err
+}
+
+// Ensure returns the subject's record and makes it first where there is none:
+// created is true for the one call that made it.
+func (r *Registry) Ensure(ctx context.Context, who Subject) (rec *Record, created bool, err error) {
+	arrived := r.Now()
+	rec, err = r.read(ctx, who.Key)
+	if err != nil || rec.mapped() && rec.Change == nil {
+		return rec, false, err
+	}
+	mine := false
+	done, err := r.together(ctx, who.Key, "ensure", func(ctx context.Context) (outcome, error) {
+		mine = true
+		return r.issue(ctx, who, r.Default, arrived)
+	})
+	return done.record, done.created && mine, err
+}
+
+// Update changes the profile and gives it a new version. change may run more
+// than once, each time on a fresh copy, and its error ends the update. NotFound
+// if there is no mapping.
+func (r *Registry) Update(ctx context.Context, key Key, change func(*Record) error) (*Record, error) {
+	for range tries {
+		rec, err := r.Get(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		if err := change(rec); err != nil {
+			return nil, err
+		}
+		rec.Profile.Version = r.NewID()
+		err = r.save(ctx, rec)
+		if !errors.Is(err, storage.ErrStale) {
+			return rec, err
+		}
+	}
+	return nil, contended()
+}
+
+// read returns the document as it is; one that is not stored yet has no ETag.
+func (r *Registry) read(ctx context.Context, key Key) (*Record, error) {
+	rec := &Record{}
+	err := r.Store.Read(ctx, key.pk, key.id, rec)
+	if errors.Is(err, storage.ErrNotFound) {
+		return &Record{Head: storage.Head{PK: key.pk, ID: key.id, Type: documentType}}, nil
+	}
+	return rec, err
+}
+
+// save stores the record if nobody else did since it was read, else ErrStale.
+func (r *Registry) save(ctx context.Context, rec *Record) error {
+	if rec.ETag != "" {
+		return r.Store.Replace(ctx, rec)
+	}
+	err := r.Store.Create(ctx, rec)
+	if errors.Is(err, storage.ErrExists) {
+		return storage.ErrStale
+	}
+	return err
+}
+
+// outcome is what a piece of work ends with.
+type outcome struct {
+	record  *Record
+	token   calling.Token
+	created bool
+}
+
+// together runs work once for all callers in this process that want the same
+// of the same document. The work does not end with the caller that began it: a
+// client that gives up and comes back finds it done.
+func (r *Registry) together(ctx context.Context, key Key, what string, work func(context.Context) (outcome, error)) (outcome, error) {
+	result := r.flight.DoChan(key.pk+"\x00"+key.id+"\x00"+what, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), workTime)
+		defer cancel()
+		return work(ctx)
+	})
+	select {
+	case res := <-result:
+		done, _ := res.Val.(outcome)
+		return done, res.Err
+	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return outcome{}, ctx.Err()
+		}
+		return outcome{}, problem.New(problem.UpstreamTimeout, "identity_pending",
+			"Your calling identity is still being prepared. Try again in a moment.").After(time.Second).Because(ctx.Err())
+	}
+}
+
+func unknown() error {
+	return problem.New(problem.NotFound, "identity_unknown", "There is no calling identity yet. One is made by the first token request, or by POST /api/user.")
+}
+
+func contended() error {
+	return problem.New(problem.Unavailable, "identity_contended", "Too many changes at once. Try again.").After(time.Second)
+}

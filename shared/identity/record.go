@@ -1,0 +1,130 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"switchboard/shared/problem"
+	"switchboard/shared/storage"
+)
+
+const documentType = "identity"
+
+// Key is where an application identity's document is.
+type Key struct{ pk, id string }
+
+// UserKey is the key of a user, by the userId of package signin.
+func UserKey(userID string) Key { return Key{pk: "u:" + userID, id: documentType} }
+
+// servicesPartition holds all bots and services, of which there are few, so
+// that listing them is one query in one partition.
+const servicesPartition = "d:services"
+
+// ServiceKey is the key of a bot or a service. A name is 1 to 64 of a-z 0-9 -.
+func ServiceKey(name string) Key { return Key{pk: servicesPartition, id: "service:" + name} }
+
+// Kind is what an application identity stands for.
+type Kind string
+
+// The kinds of application identity.
+const (
+	User    Kind = "user"
+	Bot     Kind = "bot"
+	Service Kind = "service"
+)
+
+// Record is the document of one application identity.
+type Record struct {
+	storage.Head
+	Kind       Kind      `json:"kind"`
+	Name       string    `json:"name,omitempty"`      // of a bot or service
+	CallingID  string    `json:"callingId,omitempty"` // the provider's identity; empty while there is none
+	CreatedAt  time.Time `json:"createdAt,omitzero"`  // of the mapping
+	Profile    Profile   `json:"profile"`
+	Tokens     []kept    `json:"tokens,omitempty"` // sealed, the newest first
+	Generation int       `json:"generation"`       // counts up whenever all tokens end
+	Change     *Change   `json:"change,omitempty"` // work with the provider that is under way
+	ErasedAt   time.Time `json:"erasedAt,omitzero"`
+}
+
+// Profile is what an identity shows of itself. Version changes with it, and
+// only with it; it is the entity tag that clients see.
+type Profile struct {
+	Version        string `json:"version,omitempty"`
+	DisplayName    string `json:"displayName,omitempty"`
+	Handle         string `json:"handle,omitempty"`         // as written by its owner
+	PhoneNumber    string `json:"phoneNumber,omitempty"`    // E.164
+	PhoneVisibleTo string `json:"phoneVisibleTo,omitempty"` // "nobody" (also if empty) or "friends"
+	Discoverable   bool   `json:"discoverable,omitempty"`
+}
+
+// Change is work with the provider that has begun and not ended.
+type Change struct {
+	Do    string    `json:"do"`
+	By    string    `json:"by"`    // who does it
+	Until time.Time `json:"until"` // when others take it over
+}
+
+// What a Change does.
+const (
+	allocate = "allocate"
+	revoke   = "revoke"
+	erase    = "erase"
+)
+
+// mapped reports whether there is a mapping that lives.
+func (rec *Record) mapped() bool {
+	return rec.CallingID != "" && (rec.Change == nil || rec.Change.Do != erase)
+}
+
+// begin marks the record with a Change of ours.
+func (r *Registry) begin(rec *Record, do string) {
+	rec.Change = &Change{Do: do, By: r.NewID(), Until: r.Now().Add(lease).UTC()}
+	rec.Tokens = nil
+	rec.Generation++
+}
+
+// rest returns the record when no one works on it: it waits for work under way
+// and finishes what was left behind. A record whose allocation lapsed is given
+// as it is, to be allocated. Conflict while it is being erased.
+func (r *Registry) rest(ctx context.Context, key Key) (*Record, error) {
+	for turn := 0; ; turn++ {
+		rec, err := r.read(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		change := rec.Change
+		switch {
+		case change == nil:
+			return rec, nil
+		case change.Do == erase:
+			return nil, problem.New(problem.Conflict, "identity_erasing", "This identity is being deleted. Repeat the DELETE to finish it.").After(time.Second)
+		case r.Now().After(change.Until):
+			if change.Do == allocate {
+				return rec, nil
+			}
+			if err := r.revoke(ctx, rec); err != nil && !errors.Is(err, storage.ErrStale) {
+				return nil, err
+			}
+		default:
+			if err := r.pause(ctx, turn); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// pause waits between two looks at a document: longer each time, never in step
+// with other instances.
+func pause(ctx context.Context, turn int) error {
+	wait := min(15*time.Millisecond<<min(turn, 4), 200*time.Millisecond)
+	select {
+	case <-time.After(wait/2 + rand.N(wait)):
+		return nil
+	case <-ctx.Done():
+		return problem.New(problem.UpstreamTimeout, "identity_pending",
+			"Your calling identity is still being prepared. Try again in a moment.").After(time.Second).Because(ctx.Err())
+	}
+}

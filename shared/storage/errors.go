@@ -1,0 +1,103 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+
+	"switchboard/shared/problem"
+)
+
+const statusRetryWith = 449 // "concurrent write race": azcosmos leaves the retry to the application
+
+// again runs a write, and repeats it a few times when the store reports a race
+// (449), within ctx.
+func again(ctx context.Context, write func() error) error {
+	for attempt := 1; ; attempt++ {
+		err := write()
+		if status(err) != statusRetryWith || attempt == 4 {
+			return err
+		}
+		wait := time.Duration(attempt) * 10 * time.Millisecond
+		select {
+		case <-time.After(wait/2 + rand.N(wait)):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// translate turns an error of azcosmos into one of this package or a
+// *problem.Error. It branches on the status alone: messages vary, and
+// ResponseError.ErrorCode is only the HTTP status line.
+func translate(err error) error {
+	switch code := status(err); {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.DeadlineExceeded):
+		return problem.New(problem.UpstreamTimeout, "storage_timeout", "The storage did not answer in time. Try again.").Because(err)
+	case errors.Is(err, context.Canceled):
+		return err
+	case code == 0:
+		return problem.New(problem.Unavailable, "storage_unavailable", "The storage cannot be reached. Try again.").After(time.Second).Because(err)
+	case code == http.StatusNotFound && !missingContainer(err):
+		return ErrNotFound
+	case code == http.StatusConflict:
+		return ErrExists
+	case code == http.StatusPreconditionFailed:
+		return ErrStale
+	case code == http.StatusTooManyRequests, code == statusRetryWith, code == http.StatusServiceUnavailable:
+		return problem.New(problem.Unavailable, "storage_throttled", "The storage is busy. Try again.").After(retryAfter(err)).Because(short(err))
+	case code == http.StatusRequestTimeout, code == http.StatusGatewayTimeout:
+		return problem.New(problem.UpstreamTimeout, "storage_timeout", "The storage did not answer in time. Try again.").Because(short(err))
+	default:
+		return problem.New(problem.Upstream, "storage_failed", "The storage failed. Try again; if it stays, report the request id.").Because(short(err))
+	}
+}
+
+// status is the HTTP status of an answer, 0 where there was none.
+func status(err error) int {
+	if re, ok := errors.AsType[*azcore.ResponseError](err); ok {
+		return re.StatusCode
+	}
+	return 0
+}
+
+// missingContainer tells a missing database or container from a missing
+// document: sub-status 1003.
+func missingContainer(err error) bool {
+	re, ok := errors.AsType[*azcore.ResponseError](err)
+	return ok && re.RawResponse != nil && re.RawResponse.Header.Get("x-ms-substatus") == "1003"
+}
+
+func retryAfter(err error) time.Duration {
+	if re, ok := errors.AsType[*azcore.ResponseError](err); ok && re.RawResponse != nil {
+		if ms, err := strconv.ParseFloat(re.RawResponse.Header.Get("x-ms-retry-after-ms"), 64); err == nil && ms > 0 {
+			return time.Duration(ms * float64(time.Millisecond))
+		}
+	}
+	return time.Second
+}
+
+// answerError is what is kept of a failed answer: its status line and
+// sub-status, without the body, which may repeat what was stored.
+type answerError struct{ status, substatus string }
+
+func (e answerError) Error() string { return "answer " + e.status + " sub-status " + e.substatus }
+
+func short(err error) error {
+	re, ok := errors.AsType[*azcore.ResponseError](err)
+	if !ok {
+		return err
+	}
+	e := answerError{status: strconv.Itoa(re.StatusCode)}
+	if re.RawResponse != nil {
+		e.substatus = re.RawResponse.Header.Get("x-ms-substatus")
+	}
+	return e
+}
