@@ -92,15 +92,12 @@ func retryAfter(resp *http.Response, now time.Time) (wait time.Duration, told bo
 	return 0, false
 }
 
-// count reads a positive number of units; what a Duration cannot hold becomes
-// the longest one.
+// count reads a positive number of units, of which it believes a day's worth
+// at most: a Duration cannot hold every number that a header can.
 func count(value string, unit time.Duration) (time.Duration, bool) {
 	n, err := strconv.ParseInt(value, 10, 64)
 	if err != nil || n <= 0 {
 		return 0, false
 	}
-	if n > math.MaxInt64/int64(unit) {
-		return math.MaxInt64, true
-	}
-	return time.Duration(n) * unit, true
+	return time.Duration(min(n, int64(24*time.Hour/unit))) * unit, true
 }

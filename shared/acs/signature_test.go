@@ -49,7 +49,10 @@ func TestRequestsOnTheWire(t *testing.T) {
 	}{
 		{
 			"V1 create with token",
-			func(ctx context.Context, c *acs.Client) error { _, _, err := c.Create(ctx, both, time.Hour); return err },
+			func(ctx context.Context, c *acs.Client) error {
+				_, _, err := c.Create(ctx, both, time.Hour)
+				return err
+			},
 			"POST", "/identities?api-version=2023-10-01", `{"createTokenWithScopes":["chat","voip"],"expiresInMinutes":60}`, "application/json",
 			"jENEeifYNCidF9FcfXJ54WzhK3ED/2UrQyA4+oWOZKc=", "cEc6oubISiqDKKngUPBtMRcW6THqNHf49W059rO19t8=",
 		},
