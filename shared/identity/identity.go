@@ -201,3 +201,13 @@ func unknown() error {
 func contended() error {
 	return problem.New(problem.Unavailable, "identity_contended", "Too many changes at once. Try again.").After(time.Second)
 }
+
+// HandleOf returns the handle that a user's profile says, "" if there is none
+// or no such user.
+func (r *Registry) HandleOf(ctx context.Context, key Key) (string, error) {
+	rec, err := r.read(ctx, key)
+	if err != nil || !rec.mapped() {
+		return "", err
+	}
+	return rec.Profile.Handle, nil
+}

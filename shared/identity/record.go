@@ -12,6 +12,10 @@ import (
 
 const documentType = "identity"
 
+// CodeErasing is the code of the Conflict that stands for an erasure that was
+// begun and has not ended. Repeating the erasure finishes it.
+const CodeErasing = "identity_erasing"
+
 // Key is where an application identity's document is.
 type Key struct{ pk, id string }
 
@@ -100,7 +104,7 @@ func (r *Registry) rest(ctx context.Context, key Key) (*Record, error) {
 		case change == nil:
 			return rec, nil
 		case change.Do == erase:
-			return nil, problem.New(problem.Conflict, "identity_erasing", "This identity is being deleted. Repeat the DELETE to finish it.").After(time.Second)
+			return nil, problem.New(problem.Conflict, CodeErasing, "This identity is being deleted. Repeat the DELETE to finish it.").After(time.Second)
 		case r.Now().After(change.Until):
 			if change.Do == allocate {
 				return rec, nil

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -57,8 +58,8 @@ func ParseConnectionString(text string) (endpoint, key string, err error) {
 			key = value
 		}
 	}
-	if endpoint == "" || key == "" {
-		return "", "", errors.New("AccountEndpoint=…;AccountKey=… is expected")
+	if _, err := base64.StdEncoding.DecodeString(key); err != nil || endpoint == "" || key == "" {
+		return "", "", errors.New("AccountEndpoint=…;AccountKey=… is expected, the key in base64")
 	}
 	return endpoint, key, nil
 }

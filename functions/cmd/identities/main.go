@@ -1,0 +1,14 @@
+// Command identities serves the function identities alone, with the description of itself: a
+// Lambda function, or a function app of its own.
+package main
+
+import (
+	"os"
+
+	"switchboard/functions/about"
+	"switchboard/functions/identities"
+	"switchboard/shared/app"
+	"switchboard/shared/hosting"
+)
+
+func main() { os.Exit(hosting.Main(app.Builder(identities.Function(), about.Function()))) }

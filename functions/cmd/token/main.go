@@ -1,0 +1,14 @@
+// Command token serves the function token alone, with the description of itself: a
+// Lambda function, or a function app of its own.
+package main
+
+import (
+	"os"
+
+	"switchboard/functions/about"
+	"switchboard/functions/token"
+	"switchboard/shared/app"
+	"switchboard/shared/hosting"
+)
+
+func main() { os.Exit(hosting.Main(app.Builder(token.Function(), about.Function()))) }

@@ -1,0 +1,21 @@
+// Package functions is the table of all functions. What each of them is stands
+// in its own folder.
+package functions
+
+import (
+	"switchboard/functions/about"
+	"switchboard/functions/identities"
+	"switchboard/functions/token"
+	"switchboard/functions/user"
+	"switchboard/shared/function"
+)
+
+// All returns every function, in the order of the documentation.
+func All() []function.Function {
+	return []function.Function{
+		token.Function(),
+		user.Function(),
+		identities.Function(),
+		about.Function(),
+	}
+}

@@ -1,0 +1,165 @@
+package identities
+
+import (
+	"context"
+	"encoding/base64"
+	"net/http"
+	"regexp"
+	"time"
+
+	"switchboard/shared/api"
+	"switchboard/shared/grant"
+	"switchboard/shared/identity"
+	"switchboard/shared/problem"
+)
+
+type handler struct {
+	identities *identity.Registry
+	life       time.Duration
+}
+
+// named is the part of every path that names an identity.
+type named struct {
+	Name string `path:"name" pattern:"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$" patternDescription:"1 to 64 of a-z 0-9 -, beginning and ending with a letter or a digit" doc:"The name of the bot or service" example:"reception"`
+}
+
+func (n named) key() identity.Key { return identity.ServiceKey(n.Name) }
+
+// description is what an administrator says of an identity.
+type description struct {
+	Kind        string `json:"kind" enum:"bot,service" doc:"What it is"`
+	DisplayName string `json:"displayName,omitempty" maxLength:"256" doc:"The name that others see"`
+}
+
+type item struct {
+	Name                string    `json:"name"`
+	Kind                string    `json:"kind" enum:"bot,service"`
+	DisplayName         string    `json:"displayName"`
+	CommunicationUserID string    `json:"communicationUserId" doc:"The calling identity" example:"8:acs:…"`
+	CreatedAt           time.Time `json:"createdAt" doc:"UTC"`
+}
+
+type found struct {
+	Status int
+	ETag   string `header:"ETag" doc:"Version of the description"`
+	Body   item
+}
+
+func show(status int, rec *identity.Record) *found {
+	return &found{Status: status, ETag: api.ETag(rec.Profile.Version), Body: render(rec)}
+}
+
+func render(rec *identity.Record) item {
+	return item{
+		Name:                rec.Name,
+		Kind:                string(rec.Kind),
+		DisplayName:         rec.Profile.DisplayName,
+		CommunicationUserID: rec.CallingID,
+		CreatedAt:           rec.CreatedAt.Truncate(time.Second),
+	}
+}
+
+func (h handler) put(ctx context.Context, in *struct {
+	named
+	IfMatch string `header:"If-Match" doc:"Change only this version"`
+	Body    description
+}) (*found, error) {
+	kind, name := identity.Kind(in.Body.Kind), in.Body.DisplayName
+	if in.IfMatch != "" {
+		// What must be at some version must be there.
+		rec, err := h.identities.Get(ctx, in.key())
+		if err != nil && !problem.Is(err, problem.NotFound) {
+			return nil, err
+		}
+		if err := api.CheckMatch(in.IfMatch, rec.Profile.Version); err != nil {
+			return nil, err
+		}
+	}
+	rec, created, err := h.identities.Ensure(ctx, identity.Subject{Key: in.key(), Kind: kind, DisplayName: name})
+	if err != nil {
+		return nil, err
+	}
+	if created {
+		return show(http.StatusCreated, rec), nil
+	}
+	if rec.Kind == kind && rec.Profile.DisplayName == name {
+		return show(http.StatusOK, rec), api.CheckMatch(in.IfMatch, rec.Profile.Version)
+	}
+	rec, err = h.identities.Update(ctx, in.key(), func(rec *identity.Record) error {
+		rec.Kind, rec.Profile.DisplayName = kind, name
+		return api.CheckMatch(in.IfMatch, rec.Profile.Version)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return show(http.StatusOK, rec), nil
+}
+
+func (h handler) get(ctx context.Context, in *named) (*found, error) {
+	rec, err := h.identities.Get(ctx, in.key())
+	if err != nil {
+		return nil, err
+	}
+	return show(http.StatusOK, rec), nil
+}
+
+func (h handler) delete(ctx context.Context, in *struct {
+	named
+	IfMatch string `header:"If-Match" doc:"Delete only this version"`
+}) (*struct{}, error) {
+	return nil, h.identities.Erase(ctx, in.key(),
+		func(rec *identity.Record) error { return api.CheckMatch(in.IfMatch, rec.Profile.Version) },
+		func(context.Context, *identity.Record) error { return nil })
+}
+
+func (h handler) token(ctx context.Context, in *struct {
+	named
+	Body *grant.Body `required:"false"`
+}) (*struct{ Body grant.Answer }, error) {
+	body := grant.Body{}
+	if in.Body != nil {
+		body = *in.Body
+	}
+	want, err := grant.Wish("body.scopes", body.Scopes, body.ExpiresInMinutes, h.life)
+	if err != nil {
+		return nil, err
+	}
+	granted, err := h.identities.Token(ctx, identity.Subject{Key: in.key(), MustExist: true}, want)
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body grant.Answer }{grant.NewAnswer(granted)}, nil
+}
+
+type listing struct {
+	Body struct {
+		Items      []item `json:"items" nullable:"false"`
+		NextCursor string `json:"nextCursor,omitempty" doc:"Where to go on; absent at the end"`
+	}
+}
+
+// cursor is the form of what a cursor says: the name to go on after.
+var cursor = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)
+
+func (h handler) list(ctx context.Context, in *struct {
+	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"How many at most"`
+	Cursor string `query:"cursor" maxLength:"200" doc:"nextCursor of the page before"`
+}) (*listing, error) {
+	after, err := base64.RawURLEncoding.DecodeString(in.Cursor)
+	if err != nil || in.Cursor != "" && !cursor.Match(after) {
+		return nil, problem.New(problem.Invalid, "cursor_invalid", "The cursor is not one of ours. Leave it out to begin at the start.")
+	}
+	records, more, err := h.identities.Services(ctx, string(after), in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	out := &listing{}
+	out.Body.Items = make([]item, 0, len(records))
+	for _, rec := range records {
+		out.Body.Items = append(out.Body.Items, render(rec))
+	}
+	if more {
+		out.Body.NextCursor = base64.RawURLEncoding.EncodeToString([]byte(records[len(records)-1].Name))
+	}
+	return out, nil
+}

@@ -1,0 +1,98 @@
+// Package api is the HTTP contract that all functions share: operations
+// described once (and so validated and documented by huma), sign-in, limits,
+// and errors as application/problem+json.
+//
+// A function registers its operations with Register and never touches an
+// http.ResponseWriter. The package does not know which host it runs on, nor how
+// a token is verified.
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"switchboard/shared/signin"
+)
+
+// Prefix is what every path begins with. It is the route prefix of Azure
+// Functions and is kept on every host.
+const Prefix = "/api"
+
+// maxBody is the largest request body in bytes: no operation needs a tenth of it.
+const maxBody = 64 << 10
+
+// Verifier finds out who sends a request; *signin.Verifier is one. Its errors
+// are *problem.Error: Unauthenticated, Forbidden or Unavailable.
+type Verifier interface {
+	Verify(ctx context.Context, bearer string) (signin.Caller, error)
+}
+
+// Config is what an API needs.
+type Config struct {
+	Version  string // of the deployment, for the description
+	Verifier Verifier
+	Origins  []string      // web origins that browsers may call from; "*" = any; empty = none
+	Deadline time.Duration // for one request; the answer is 504 after it
+	Now      func() time.Time
+	NewID    func() string // makes request ids
+	Log      *slog.Logger
+}
+
+// API collects operations and serves them.
+type API struct {
+	cfg  Config
+	mux  *http.ServeMux
+	huma huma.API
+}
+
+// New returns an API without operations.
+func New(cfg Config) *API {
+	a := &API{cfg: cfg, mux: http.NewServeMux()}
+	a.huma = humago.NewWithPrefix(a.mux, Prefix, a.describe())
+	a.huma.UseMiddleware(plainStatus)
+	return a
+}
+
+// describe is the head of the OpenAPI document. huma's own routes are off:
+// package about serves the description and a page that needs no internet.
+func (a *API) describe() huma.Config {
+	cfg := huma.DefaultConfig("Switchboard", a.cfg.Version)
+	cfg.Info.Description = "The trusted service behind calling apps. Errors are application/problem+json (RFC 9457) with a stable code and a requestId."
+	cfg.OpenAPIPath, cfg.DocsPath, cfg.SchemasPath = "", "", ""
+	cfg.CreateHooks = nil // no $schema members in bodies
+	cfg.Formats = map[string]huma.Format{
+		"application/json":             huma.DefaultJSONFormat,
+		"json":                         huma.DefaultJSONFormat,
+		"application/merge-patch+json": huma.DefaultJSONFormat,
+	}
+	cfg.Transformers = []huma.Transformer{a.rendered}
+	cfg.Servers = []*huma.Server{{URL: Prefix}}
+	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		bearer: {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "An access token of the app's own identity provider."},
+	}
+	return cfg
+}
+
+// Description is the OpenAPI 3.1 document of what has been registered.
+func (a *API) Description() *huma.OpenAPI { return a.huma.OpenAPI() }
+
+// Mount serves a path below the prefix without describing it. The pattern is
+// one of net/http, such as "GET /docs/".
+func (a *API) Mount(method, path string, h http.Handler) {
+	a.mux.Handle(method+" "+Prefix+path, h)
+}
+
+// Handler serves what has been registered: the middleware that every request
+// passes, outermost first, then the operations.
+func (a *API) Handler() http.Handler {
+	var h http.Handler = http.HandlerFunc(a.route)
+	for _, wrap := range []func(http.Handler) http.Handler{a.deadline, a.cors, a.recovered, a.logged, a.identified} {
+		h = wrap(h)
+	}
+	return h
+}

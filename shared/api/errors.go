@@ -1,0 +1,100 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"math"
+	"net/http"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"switchboard/shared/problem"
+)
+
+const problemType = "application/problem+json"
+
+// document is the body of an error answer (RFC 9457). It never has a member
+// called token: clients take any such string for one.
+type document struct {
+	Title     string          `json:"title" doc:"The status in words"`
+	Status    int             `json:"status" doc:"The HTTP status"`
+	Code      string          `json:"code" doc:"What went wrong, stable, for programs" example:"request_invalid"`
+	Detail    string          `json:"detail" doc:"What went wrong and what to do, for people"`
+	RequestID string          `json:"requestId" doc:"Names this request in the service's log"`
+	Errors    []problem.Field `json:"errors,omitempty" doc:"Every fault of the request"`
+
+	header http.Header
+}
+
+// Error, GetStatus, GetHeaders and ContentType make it an answer for huma.
+func (d *document) Error() string           { return d.Code }
+func (d *document) GetStatus() int          { return d.Status }
+func (d *document) GetHeaders() http.Header { return d.header }
+
+// ContentType is the type of an error body, whatever the client asked for.
+func (d *document) ContentType(string) string { return problemType }
+
+// document renders an error for the client and logs its cause.
+func (a *API) document(ctx context.Context, err error) *document {
+	p := problem.From(err)
+	d := &document{
+		Title:     http.StatusText(p.Kind.Status()),
+		Status:    p.Kind.Status(),
+		Code:      p.Code,
+		Detail:    p.Detail,
+		RequestID: RequestID(ctx),
+		Errors:    p.Fields,
+		header:    http.Header{},
+	}
+	if p.RetryAfter > 0 {
+		d.header.Set("Retry-After", strconv.Itoa(int(math.Ceil(p.RetryAfter.Seconds()))))
+	}
+	if p.Challenge != "" {
+		d.header.Set("WWW-Authenticate", p.Challenge)
+	}
+	noteProblem(ctx, p)
+	return d
+}
+
+// fail writes an error answer outside of an operation.
+func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
+	d := a.document(r.Context(), err)
+	for name, values := range d.header {
+		w.Header()[name] = values
+	}
+	w.Header().Set("Content-Type", problemType)
+	w.WriteHeader(d.Status)
+	if err := json.NewEncoder(w).Encode(d); err != nil {
+		a.cfg.Log.DebugContext(r.Context(), "the client left", slog.Any("error", err))
+	}
+}
+
+// rendered turns the errors that huma finds itself (malformed, invalid, too
+// large) into ours. The faulty values, which huma would repeat, are left out.
+func (a *API) rendered(ctx huma.Context, _ string, v any) (any, error) {
+	model, ok := v.(*huma.ErrorModel)
+	if !ok {
+		return v, nil
+	}
+	p := problem.New(problem.Invalid, "request_invalid", "The request is not valid; errors lists what to mend.")
+	switch model.Status {
+	case http.StatusRequestEntityTooLarge:
+		p = problem.New(problem.TooLarge, "body_too_large", "The body may have %d bytes at most.", maxBody-1)
+	case http.StatusUnsupportedMediaType:
+		p = problem.New(problem.UnsupportedMedia, "content_type_unsupported", "Send the body as application/json.")
+	case http.StatusRequestTimeout:
+		p = problem.New(problem.Invalid, "body_incomplete", "The body did not arrive in time.")
+	case http.StatusInternalServerError:
+		p = problem.New(problem.Invalid, "body_incomplete", "The body could not be read to its end.")
+	default:
+		if len(model.Errors) == 0 {
+			p.Detail = "The request is not valid: " + model.Detail + "."
+		}
+		for _, e := range model.Errors {
+			p.Fields = append(p.Fields, problem.Field{Location: e.Location, Message: e.Message})
+		}
+	}
+	return a.document(ctx.Context(), p), nil
+}

@@ -1,0 +1,157 @@
+package api
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"switchboard/shared/problem"
+	"switchboard/shared/signin"
+)
+
+// bearer names the security scheme in the description.
+const bearer = "bearer"
+
+// Access says who may call an operation, as far as the token alone tells.
+type Access int
+
+// The kinds of access.
+const (
+	SignedIn Access = iota // any caller with a valid token
+	Admin                  // a caller with the role Switchboard.Admin
+	Anyone                 // no token needed
+)
+
+// Operation describes one operation: a method and a path below Prefix.
+type Operation struct {
+	ID          string // unique, kebab-case
+	Method      string
+	Path        string // net/http pattern, such as "/identities/{name}"
+	Summary     string // a few words
+	Description string // what a client needs to know
+	Tag         string // the function
+	Access      Access
+	Status      int            // of success; 0 = 200, or 204 without a body
+	Also        map[int]string // further answers of success, by status
+	Errors      []int          // statuses of failure besides those that any operation may have
+}
+
+// Register adds an operation. I and O are huma input and output structs; h's
+// error is a *problem.Error, or internal.
+func Register[I, O any](a *API, op Operation, h func(context.Context, *I) (*O, error)) {
+	huma.Register(a.huma, a.operation(op), func(ctx context.Context, in *I) (*O, error) {
+		out, err := h(ctx, in)
+		if err != nil {
+			return nil, a.document(ctx, err)
+		}
+		return out, nil
+	})
+}
+
+func (a *API) operation(op Operation) huma.Operation {
+	described := huma.Operation{
+		OperationID:      op.ID,
+		Method:           op.Method,
+		Path:             op.Path,
+		Summary:          op.Summary,
+		Description:      op.Description,
+		Tags:             []string{op.Tag},
+		DefaultStatus:    op.Status,
+		MaxBodyBytes:     maxBody,
+		BodyReadTimeout:  -1, // the server's own timeouts and the deadline bound it
+		SkipValidateBody: false,
+		Responses:        a.failures(op),
+	}
+	for status, text := range op.Also {
+		described.Responses[strconv.Itoa(status)] = &huma.Response{Description: text}
+	}
+	if op.Access != Anyone {
+		described.Security = []map[string][]string{{bearer: {}}}
+		described.Middlewares = huma.Middlewares{a.signedIn(op.Access)}
+	}
+	return described
+}
+
+// failures describes the error answers: those of the operation and those that
+// every operation may give.
+func (a *API) failures(op Operation) map[string]*huma.Response {
+	statuses := map[int]bool{400: true, 500: true}
+	if op.Access != Anyone {
+		maps.Insert(statuses, maps.All(map[int]bool{401: true, 403: true, 502: true, 503: true, 504: true}))
+	}
+	for _, s := range op.Errors {
+		statuses[s] = true
+	}
+	schema := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[document](), true, "Problem")
+	answers := map[string]*huma.Response{}
+	for _, status := range slices.Sorted(maps.Keys(statuses)) {
+		answers[strconv.Itoa(status)] = &huma.Response{
+			Description: http.StatusText(status),
+			Content:     map[string]*huma.MediaType{problemType: {Schema: schema}},
+		}
+	}
+	return answers
+}
+
+// callerKey is the context key of the caller.
+type callerKey struct{}
+
+// Caller returns who sends the request. It is there in every operation but
+// those for Anyone.
+func Caller(ctx context.Context) signin.Caller {
+	caller, _ := ctx.Value(callerKey{}).(signin.Caller)
+	return caller
+}
+
+// signedIn lets a request pass if its token is good and opens the operation. It
+// runs before the body is read.
+func (a *API) signedIn(access Access) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		caller, err := a.caller(ctx)
+		if err == nil && access == Admin && !caller.HasRole(signin.RoleAdmin) {
+			err = problem.New(problem.Forbidden, "role_missing", "This operation is for administrators: the token must carry the role %s.", signin.RoleAdmin)
+		}
+		if err != nil {
+			r, w := humago.Unwrap(ctx)
+			a.fail(w, r, err)
+			return
+		}
+		noteCaller(ctx.Context(), caller.UserID)
+		next(huma.WithValue(ctx, callerKey{}, caller))
+	}
+}
+
+func (a *API) caller(ctx huma.Context) (signin.Caller, error) {
+	token, err := signin.BearerToken(ctx.Header("Authorization"))
+	if err != nil {
+		return signin.Caller{}, err
+	}
+	return a.cfg.Verifier.Verify(ctx.Context(), token)
+}
+
+// plainStatus answers 400 where huma says 422: the contract knows one status
+// for what is malformed and what is invalid.
+func plainStatus(ctx huma.Context, next func(huma.Context)) { next(plainContext{ctx}) }
+
+// inner is huma.Context under a name that can be embedded: it has a method Context.
+type inner huma.Context
+
+type plainContext struct{ inner }
+
+func (c plainContext) Unwrap() huma.Context { return c.inner }
+
+func (c plainContext) SetStatus(status int) { c.inner.SetStatus(plain(status)) }
+
+func plain(status int) int {
+	switch status {
+	case http.StatusUnprocessableEntity, http.StatusRequestTimeout:
+		return http.StatusBadRequest
+	}
+	return status
+}

@@ -1,0 +1,52 @@
+package api
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"switchboard/shared/problem"
+)
+
+// Optional is a member of a merge patch (RFC 7396): left out, null, or a value.
+type Optional[T any] struct {
+	Set   bool // the member is there
+	Null  bool // and is null: remove
+	Value T
+}
+
+// UnmarshalJSON is only called for a member that is there.
+func (o *Optional[T]) UnmarshalJSON(body []byte) error {
+	o.Set = true
+	if string(body) == "null" {
+		o.Null = true
+		return nil
+	}
+	return json.Unmarshal(body, &o.Value)
+}
+
+// Schema describes the value, or null.
+func (o Optional[T]) Schema(r huma.Registry) *huma.Schema {
+	s := *r.Schema(reflect.TypeFor[T](), true, "")
+	s.Nullable = true
+	return &s
+}
+
+// ETag is the entity tag (RFC 9110, 8.8.3) of a version.
+func ETag(version string) string { return `"` + version + `"` }
+
+// CheckMatch returns Stale if an If-Match header does not allow a change of
+// what is at the given version now. The empty header allows any.
+func CheckMatch(ifMatch, version string) error {
+	if ifMatch == "" {
+		return nil
+	}
+	for tag := range strings.SplitSeq(ifMatch, ",") {
+		if tag = strings.TrimSpace(tag); tag == ETag(version) || tag == "*" && version != "" {
+			return nil
+		}
+	}
+	return problem.New(problem.Stale, "version_stale", "It was changed since you read it. Read it again and repeat the change with the new ETag.")
+}

@@ -1,0 +1,181 @@
+// Package app makes a program of functions: it reads the settings that they
+// need, opens what is behind them, and mounts them on one HTTP handler. It
+// chooses nothing else; hosts run what it makes.
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"switchboard/shared/acs"
+	"switchboard/shared/api"
+	"switchboard/shared/calling"
+	"switchboard/shared/function"
+	"switchboard/shared/handle"
+	"switchboard/shared/hosting"
+	"switchboard/shared/identity"
+	"switchboard/shared/seal"
+	"switchboard/shared/signin"
+	"switchboard/shared/storage"
+)
+
+// Options replace what a program takes from its surroundings. The zero value is
+// for production; tests and the laptop set some.
+type Options struct {
+	Cosmos     policy.Transporter     // to Cosmos DB; nil = HTTP
+	ACS        policy.Transporter     // to ACS; nil = HTTP
+	Issuers    http.RoundTripper      // to the identity providers; nil = HTTP
+	Credential azcore.TokenCredential // the process's identity; nil = azidentity's default chain
+	Now        func() time.Time       // nil = time.Now
+}
+
+// Builder returns what makes the program of the given functions.
+func Builder(rows ...function.Function) hosting.Builder {
+	return func(ctx context.Context, env func(string) string, log *slog.Logger) (*hosting.App, error) {
+		return New(ctx, Options{}, env, log, rows...)
+	}
+}
+
+// New makes the program. It makes no request to anywhere.
+func New(ctx context.Context, opts Options, env func(string) string, log *slog.Logger, rows ...function.Function) (*hosting.App, error) {
+	s, err := readSettings(ctx, env, rows)
+	if err != nil {
+		return nil, err
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	b := builder{Options: opts, settings: s, log: log}
+	services, verifier, err := b.services(rows)
+	if err != nil {
+		return nil, err
+	}
+	a := api.New(api.Config{
+		Version:  s.version,
+		Verifier: verifier,
+		Origins:  s.origins,
+		Deadline: s.timeout,
+		Now:      opts.Now,
+		NewID:    rand.Text,
+		Log:      log,
+	})
+	for _, f := range rows {
+		f.Mount(a, services)
+	}
+	return &hosting.App{HTTP: a.Handler()}, nil
+}
+
+// builder opens what is behind the functions.
+type builder struct {
+	Options
+	settings settings
+	log      *slog.Logger
+}
+
+func (b *builder) services(rows []function.Function) (function.Services, *signin.Verifier, error) {
+	out := function.Services{TokenLife: b.settings.life, Version: b.settings.version, Now: b.Now}
+	if !needed(rows) {
+		return out, nil, nil
+	}
+	if b.Credential == nil && b.settings.needsCredential() {
+		credential, err := azidentity.NewDefaultAzureCredential(nil)
+		if err != nil {
+			return out, nil, fmt.Errorf("the process's identity: %w", err)
+		}
+		b.Credential = credential
+	}
+	verifier, err := signin.New(b.settings.issuers, signin.Options{Transport: b.Issuers, Now: b.Now, Log: b.log})
+	if err != nil {
+		return out, nil, fmt.Errorf("SWITCHBOARD_ISSUERS: %w", err)
+	}
+	client, err := b.calling()
+	if err != nil {
+		return out, nil, err
+	}
+	store, err := b.storage()
+	if err != nil {
+		return out, nil, err
+	}
+	ring, err := b.ring()
+	if err != nil {
+		return out, nil, err
+	}
+	out.Teams = client
+	out.Identities = identity.New(identity.Config{
+		Store:    store,
+		Provider: client,
+		Ring:     ring,
+		Default:  identity.Want{Scopes: []calling.Scope{calling.Chat, calling.VoIP}, Life: b.settings.life},
+		Now:      b.Now,
+		NewID:    rand.Text,
+		Log:      b.log,
+	})
+	out.Handles = &handle.Directory{Store: store, Now: b.Now, HandleOf: handleOf(out.Identities)}
+	return out, verifier, nil
+}
+
+// needed reports whether any function needs anything behind it.
+func needed(rows []function.Function) bool {
+	return slices.ContainsFunc(rows, func(f function.Function) bool { return len(f.Needs) > 0 })
+}
+
+func (b *builder) calling() (*acs.Client, error) {
+	opts := &acs.Options{Now: b.Now, ClientOptions: azcore.ClientOptions{Transport: b.ACS, APIVersion: b.settings.acs.version}}
+	if c := b.settings.acs.connection; c != "" {
+		client, err := acs.NewClientFromConnectionString(c, opts)
+		return client, named("SWITCHBOARD_ACS_CONNECTION_STRING", err)
+	}
+	client, err := acs.NewClient(b.settings.acs.endpoint, b.Credential, opts)
+	return client, named("SWITCHBOARD_ACS_ENDPOINT", err)
+}
+
+func (b *builder) storage() (*storage.Container, error) {
+	cfg := storage.Config{
+		Endpoint:  b.settings.cosmos.endpoint,
+		Key:       b.settings.cosmos.key,
+		Schema:    b.settings.cosmos.schema,
+		Transport: b.Cosmos,
+		NewID:     rand.Text,
+	}
+	if cfg.Key == "" {
+		cfg.Credential = b.Credential
+	}
+	store, err := storage.Open(cfg)
+	return store, named("SWITCHBOARD_COSMOS_CONNECTION_STRING or _ENDPOINT", err)
+}
+
+// ring returns the keys that seal stored tokens, nil where there are none.
+func (b *builder) ring() (*seal.Ring, error) {
+	switch {
+	case b.settings.vault != "":
+		vault, err := seal.NewVault(b.settings.vault, b.Credential, nil)
+		return seal.NewRing(vault, b.Now), named("SWITCHBOARD_SEALING_VAULT", err)
+	case b.settings.keys != nil:
+		return seal.NewRing(b.settings.keys, b.Now), nil
+	}
+	b.log.Info("no sealing key is set: tokens are kept in this process's memory only")
+	return nil, nil
+}
+
+func named(setting string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", setting, err)
+}
+
+// handleOf tells the directory of handles what a user's profile says.
+func handleOf(identities *identity.Registry) func(context.Context, string) (string, error) {
+	return func(ctx context.Context, userID string) (string, error) {
+		return identities.HandleOf(ctx, identity.UserKey(userID))
+	}
+}

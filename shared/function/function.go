@@ -1,0 +1,54 @@
+// Package function says what a Switchboard function is: one row of the table
+// in package functions. The row is what the hosts, the description of the API
+// and the deployment templates are made from or checked against.
+//
+// A function is independent: it knows its row, its handlers and its rules, and
+// reaches everything else through Services.
+package function
+
+import (
+	"context"
+	"time"
+
+	"switchboard/shared/api"
+	"switchboard/shared/calling"
+	"switchboard/shared/handle"
+	"switchboard/shared/identity"
+)
+
+// Need is a group of settings that a function cannot work without.
+type Need string
+
+// The groups of settings.
+const (
+	SignIn  Need = "sign-in"
+	Storage Need = "storage"
+	Calling Need = "calling"
+)
+
+// Function is one row.
+type Function struct {
+	Name    string   // folder, Azure function and Lambda
+	Summary string   // one sentence
+	Route   string   // template below /api, as Azure Functions writes it: "token/{*rest}"
+	Methods []string // upper case; OPTIONS is implied
+	Needs   []Need
+	Mount   func(*api.API, Services) // registers the operations
+}
+
+// Teams exchanges the Entra token of a Teams user for a calling token.
+// *acs.Client is one. Its errors are *problem.Error.
+type Teams interface {
+	ExchangeTeams(ctx context.Context, teamsToken, appID, userID string) (calling.Token, error)
+}
+
+// Services is what functions work with. Only what the deployed functions need
+// is set.
+type Services struct {
+	Identities *identity.Registry
+	Handles    *handle.Directory
+	Teams      Teams
+	TokenLife  time.Duration // of a token whose life the client does not choose
+	Version    string        // of the deployment
+	Now        func() time.Time
+}

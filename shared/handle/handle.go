@@ -1,0 +1,137 @@
+// Package handle is the directory of user handles: the names by which people
+// find each other, each held by one user at most.
+//
+// Uniqueness comes from the document's id: a handle is a partition of its own,
+// and the second to create it is refused. A handle and its holder's profile are
+// in two partitions, so a crash between the two writes can leave a handle
+// without a holder; the next one who wants it finds that out and takes it over.
+package handle
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"strings"
+	"time"
+
+	"switchboard/shared/problem"
+	"switchboard/shared/storage"
+)
+
+// settling is how long a handle counts as held although the profile does not
+// say so: a change of profile is under way, or has just ended. A handle that is
+// given up is free for others after that.
+const settling = time.Minute
+
+// Pattern is what a handle looks like, in either case. ASCII only, so that no
+// two handles look alike but for the digits 0 and 1.
+const Pattern = `^[A-Za-z0-9](?:[A-Za-z0-9._-]{1,28})[A-Za-z0-9]$`
+
+var form = regexp.MustCompile(Pattern)
+
+// Valid reports whether text is a handle: 3 to 30 letters, digits, and . _ -
+// between them.
+func Valid(text string) bool { return form.MatchString(text) }
+
+// Fold returns the form by which handles are compared.
+func Fold(handle string) string { return strings.ToLower(handle) }
+
+// Store is where the directory is; *storage.Container is one.
+type Store interface {
+	Read(ctx context.Context, pk, id string, d storage.Document) error
+	Create(ctx context.Context, d storage.Document) error
+	Replace(ctx context.Context, d storage.Document) error
+	Delete(ctx context.Context, d storage.Document) error
+}
+
+// Directory hands out handles.
+type Directory struct {
+	Store Store
+	Now   func() time.Time
+	// HandleOf returns the handle that a user's profile says, "" if none.
+	HandleOf func(ctx context.Context, userID string) (string, error)
+}
+
+// entry is the document of one handle.
+type entry struct {
+	storage.Head
+	UserID string    `json:"userId"`
+	Since  time.Time `json:"since"`
+}
+
+const documentType = "handle"
+
+// Holder returns the user who holds a handle, "" if nobody does.
+func (d *Directory) Holder(ctx context.Context, handle string) (string, error) {
+	e, err := d.read(ctx, handle)
+	return e.UserID, err
+}
+
+// Claim gives the handle to a user, before the profile says so. Conflict if
+// another user holds it.
+func (d *Directory) Claim(ctx context.Context, handle, userID string) error {
+	e, err := d.read(ctx, handle)
+	if err != nil {
+		return err
+	}
+	if e.UserID != "" && e.UserID != userID {
+		abandoned, err := d.abandoned(ctx, e)
+		if err != nil {
+			return err
+		}
+		if !abandoned {
+			return taken()
+		}
+	}
+	e.UserID, e.Since = userID, d.Now().UTC()
+	if e.ETag == "" {
+		err = d.Store.Create(ctx, e)
+	} else {
+		err = d.Store.Replace(ctx, e)
+	}
+	if errors.Is(err, storage.ErrExists) || errors.Is(err, storage.ErrStale) {
+		return taken() // another user was first
+	}
+	return err
+}
+
+// Release gives up a handle that the user holds. One that was claimed only just
+// now is left to lapse, because another change by the same user may want it,
+// unless the user is leaving.
+func (d *Directory) Release(ctx context.Context, handle, userID string, leaving bool) error {
+	e, err := d.read(ctx, handle)
+	if err != nil || e.UserID != userID || !leaving && d.Now().Sub(e.Since) < settling {
+		return err
+	}
+	err = d.Store.Delete(ctx, e)
+	if errors.Is(err, storage.ErrStale) {
+		return nil // claimed anew meanwhile
+	}
+	return err
+}
+
+// abandoned reports whether the holder's profile no longer says the handle, and
+// has had time to.
+func (d *Directory) abandoned(ctx context.Context, e *entry) (bool, error) {
+	if d.Now().Sub(e.Since) < settling {
+		return false, nil
+	}
+	says, err := d.HandleOf(ctx, e.UserID)
+	return Fold(says) != strings.TrimPrefix(e.PK, partition), err
+}
+
+const partition = "d:handle:"
+
+func (d *Directory) read(ctx context.Context, handle string) (*entry, error) {
+	e := &entry{}
+	pk := partition + Fold(handle)
+	err := d.Store.Read(ctx, pk, documentType, e)
+	if errors.Is(err, storage.ErrNotFound) {
+		return &entry{Head: storage.Head{PK: pk, ID: documentType, Type: documentType}}, nil
+	}
+	return e, err
+}
+
+func taken() error {
+	return problem.New(problem.Conflict, "handle_taken", "This handle is taken. Choose another.")
+}
