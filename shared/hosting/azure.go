@@ -20,9 +20,11 @@ import (
 //     the App is built before the port is opened.
 //   - HTTP functions arrive proxied (enableProxyingHttpRequest) or rebuilt
 //     (enableForwardingHttpRequest, hosts before 4.1041), both at the full path.
-//   - Event functions arrive as POST /{function} (event.go). Such a path cannot
-//     come from outside: the host sends clients' requests on only below the
-//     route prefix, /api.
+//   - Event functions arrive as POST /{function} (event.go), addressed to
+//     127.0.0.1:PORT. The address is checked, for the path alone proves nothing: a
+//     forwarding host (not a proxying one) resolves "..\" and "%252e%252e/" only
+//     after its routing, so that POST /api/token/..%5C..%5Creminders arrives as
+//     POST /reminders. It leaves the client's Host on it, though.
 //   - The host stops the process with SIGKILL.
 type azureHost struct{ port string }
 
@@ -62,15 +64,16 @@ type customHandler struct {
 func (h *customHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(withInvocationID(r.Context(), invocationID(r.Header)))
 	name := strings.TrimPrefix(r.URL.Path, "/")
+	fromHost := r.Host == h.addr // addressed by the host itself: not forwarded
 	switch {
 	case name == "" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
 		w.WriteHeader(http.StatusOK)
-	case r.Method == http.MethodPost && name != "" && !strings.Contains(name, "/"):
+	case r.Method == http.MethodPost && fromHost && name != "" && !strings.Contains(name, "/"):
 		h.serveEvent(w, r, name)
 	default:
 		// A proxied request names the client's host in X-Forwarded-Host, which the
 		// host sets; a rebuilt one keeps Host, and its X-Forwarded-Host is anyone's.
-		if client := r.Header.Get("X-Forwarded-Host"); client != "" && r.Host == h.addr {
+		if client := r.Header.Get("X-Forwarded-Host"); client != "" && fromHost {
 			r.Host = client
 		}
 		h.app.HTTP.ServeHTTP(w, r)

@@ -21,7 +21,7 @@ var (
 type FunctionFile struct {
 	Name    string         // the folder's name
 	Route   string         // HTTP: below the route prefix, such as "token/{*rest}"
-	Methods []string       // HTTP: in any case; OPTIONS is added, for preflights that the host passes on
+	Methods []string       // HTTP: in any case, OPTIONS is added; none = every method
 	Trigger map[string]any // event: the binding with at least "type" and "name"; its direction is added
 	Retry   *Retry         // event: what the host does when the function fails
 }
@@ -51,7 +51,8 @@ type httpBinding struct {
 //
 // An HTTP function gets exactly one input and one output, because the host passes
 // requests on unchanged to no other kind, and the level "anonymous", because
-// sign-in is the App's. A Cosmos DB trigger must have a Retry: without one the host
+// sign-in is the App's. Without Methods the host passes every request on; with them it
+// answers all others with an empty 404 of its own, HEAD included. A Cosmos DB trigger must have a Retry: without one the host
 // drops a batch that failed.
 func FunctionJSON(f FunctionFile) ([]byte, error) {
 	if err := f.check(); err != nil {
@@ -89,8 +90,6 @@ func (f FunctionFile) check() error {
 		return errors.New("not a name that the host accepts")
 	case (f.Route == "") == (f.Trigger == nil):
 		return errors.New("needs a route or a trigger, and not both")
-	case f.Trigger == nil && len(f.Methods) == 0:
-		return errors.New("needs methods")
 	case f.Trigger == nil && (f.Retry != nil || strings.HasPrefix(f.Route, "/")):
 		return errors.New("an HTTP function has no retry, and its route no leading slash")
 	case f.Trigger != nil && (!bindingName.MatchString(name) || !strings.HasSuffix(kind, "Trigger")):
@@ -102,6 +101,9 @@ func (f FunctionFile) check() error {
 }
 
 func httpMethods(given []string) []string {
+	if len(given) == 0 {
+		return nil
+	}
 	var methods []string
 	for _, m := range append(slices.Clone(given), "options") {
 		if m = strings.ToLower(m); !slices.Contains(methods, m) {
