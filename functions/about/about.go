@@ -23,7 +23,6 @@ func Function() function.Function {
 		Name:    "about",
 		Summary: "Health, OpenAPI description and documentation page",
 		Route:   "{*path}",
-		Methods: []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete},
 		Mount:   mount,
 	}
 }

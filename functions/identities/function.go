@@ -17,7 +17,6 @@ func Function() function.Function {
 		Name:    "identities",
 		Summary: "Calling identities for bots and services (administrators)",
 		Route:   "identities/{*rest}",
-		Methods: []string{http.MethodGet, http.MethodPut, http.MethodPost, http.MethodDelete},
 		Needs:   []function.Need{function.SignIn, function.Storage, function.Calling},
 		Mount:   mount,
 	}

@@ -20,7 +20,6 @@ func Function() function.Function {
 		Name:    "token",
 		Summary: "Access tokens for calling and chat, for an identity that is the user's for good",
 		Route:   "token/{*rest}",
-		Methods: []string{http.MethodGet, http.MethodPost, http.MethodDelete},
 		Needs:   []function.Need{function.SignIn, function.Storage, function.Calling},
 		Mount:   mount,
 	}

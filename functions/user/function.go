@@ -19,7 +19,6 @@ func Function() function.Function {
 		Name:    "user",
 		Summary: "The caller's calling identity and profile",
 		Route:   "user/{*rest}",
-		Methods: []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete},
 		Needs:   []function.Need{function.SignIn, function.Storage, function.Calling},
 		Mount:   mount,
 	}

@@ -28,10 +28,9 @@ const (
 
 // Function is one row.
 type Function struct {
-	Name    string   // folder, Azure function and Lambda
-	Summary string   // one sentence
-	Route   string   // template below /api, as Azure Functions writes it: "token/{*rest}"
-	Methods []string // upper case; OPTIONS is implied
+	Name    string // folder, Azure function and Lambda
+	Summary string // one sentence
+	Route   string // template below /api, as Azure Functions writes it: "token/{*rest}"
 	Needs   []Need
 	Mount   func(*api.API, Services) // registers the operations
 }

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"io"
+	"strings"
+	"text/template"
+
+	"switchboard/shared/local"
+)
+
+// greeting is what a person sees: what runs where, and requests to try.
+var greeting = template.Must(template.New("greeting").Parse(`
+Switchboard is ready.
+
+  functions   {{.At.Functions}}/api        (documentation: {{.At.Functions}}/api/docs)
+  sign-in     {{.At.OIDC}}
+  Cosmos DB   {{.At.Cosmos}}
+  ACS         {{.At.ACS}}
+  data        {{.Data}}
+  users       {{.Users}}{{if .As}}
+  requests without a token are {{.As}}'s{{end}}
+
+Try it:
+
+  TOKEN=$(curl -s '{{.At.OIDC}}/dev-token?user=ada')
+  curl -s -H "Authorization: Bearer $TOKEN" {{.At.Functions}}/api/token
+  curl -s -H "Authorization: Bearer $TOKEN" {{.At.Functions}}/api/user
+  curl -s -X PATCH -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
+       -d '{"handle":"ada","discoverable":true}' {{.At.Functions}}/api/user
+
+Break it: the next call to ACS is throttled, and says for how long.
+
+  curl -s -d '{"status":429,"header":{"Retry-After":"7"}}' {{.At.ACS}}/_faults
+  curl -s -i -H "Authorization: Bearer $TOKEN" '{{.At.Functions}}/api/token?scope=chat'
+
+Ctrl-C stops it.
+`))
+
+func greet(w io.Writer, f flags, at endpoints, cloud *local.Cloud) error {
+	var users []string
+	for _, u := range cloud.OIDC.Users() {
+		users = append(users, u.ID)
+	}
+	data := f.data
+	if data == "" {
+		data = "in memory"
+	}
+	return greeting.Execute(w, map[string]any{"At": at, "Data": data, "Users": strings.Join(users, ", "), "As": f.as})
+}

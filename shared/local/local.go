@@ -1,0 +1,186 @@
+// Package local is the cloud on one machine: the OpenID provider, the Cosmos
+// DB-compatible store and the ACS identity service, opened together and wired
+// to the functions as a deployment would be, by settings.
+//
+// The program on the laptop (scripts/dev) and the tests use it; nothing that is
+// deployed imports it. What each service does and does not do is said in
+// packages localoidc, localcosmos and localacs.
+package local
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"switchboard/shared/app"
+	"switchboard/shared/faults"
+	"switchboard/shared/localacs"
+	"switchboard/shared/localcosmos"
+	"switchboard/shared/localoidc"
+	"switchboard/shared/signin"
+	"switchboard/shared/storage"
+)
+
+// Options say where the cloud keeps its data and what time it is.
+type Options struct {
+	Data   string           // directory; empty = memory only
+	Issuer string           // of the OpenID provider; its path is where OIDC is mounted
+	Now    func() time.Time // nil = time.Now
+	Log    *slog.Logger     // nil = nothing is logged
+}
+
+// Cloud is the services. Each stands behind an Injector of faults, in process
+// and on the network alike.
+type Cloud struct {
+	OIDC   *localoidc.Provider
+	ACS    *localacs.Service
+	Cosmos *localcosmos.Store
+
+	ACSFaults    *faults.Injector
+	CosmosFaults *faults.Injector
+	OIDCFaults   *faults.Injector
+
+	sealingKey string
+	now        func() time.Time
+}
+
+// Addresses of the services for clients in this process: names, not places,
+// because Options gives the clients their transports.
+const (
+	cosmosName = "https://cosmos.localhost"
+	acsName    = "https://acs.localhost"
+)
+
+// schema is the container of the functions, under the names that the settings
+// have by default.
+func schema() storage.Schema { return storage.Schema{Database: "switchboard", Container: "main"} }
+
+// Open starts the services. With Options.Data they go on with what they kept
+// there.
+func Open(ctx context.Context, o Options) (c *Cloud, err error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	c = &Cloud{now: o.Now}
+	defer func() {
+		if err != nil {
+			c.Close()
+		}
+	}()
+	if o.Data != "" {
+		if err := os.MkdirAll(o.Data, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	if c.sealingKey, err = o.sealingKey(); err != nil {
+		return nil, err
+	}
+	if c.OIDC, err = localoidc.New(localoidc.Options{Issuer: o.Issuer, KeyFile: o.file("oidc.key"), Now: o.Now, Log: o.Log}); err != nil {
+		return nil, err
+	}
+	if c.ACS, err = localacs.New(localacs.Options{Path: o.file("acs.db"), Now: o.Now}); err != nil {
+		return nil, err
+	}
+	if c.Cosmos, err = localcosmos.Open(localcosmos.Options{Path: o.file("cosmos.db"), Now: o.Now}); err != nil {
+		return nil, err
+	}
+	c.OIDCFaults, c.ACSFaults, c.CosmosFaults = faults.Wrap(c.OIDC), faults.Wrap(c.ACS), faults.Wrap(c.Cosmos)
+	return c, c.provision(ctx)
+}
+
+func (o Options) file(name string) string {
+	if o.Data == "" {
+		return ""
+	}
+	return filepath.Join(o.Data, name)
+}
+
+// sealingKey is made once and kept beside the data that it opens.
+func (o Options) sealingKey() (string, error) {
+	if file := o.file("sealing.key"); file != "" {
+		if kept, err := os.ReadFile(file); err == nil {
+			return string(kept), nil
+		} else if !errors.Is(err, os.ErrNotExist) {
+			return "", err
+		}
+	}
+	secret := make([]byte, 32)
+	rand.Read(secret)
+	key := "local:" + base64.StdEncoding.EncodeToString(secret)
+	if file := o.file("sealing.key"); file != "" {
+		return key, os.WriteFile(file, []byte(key), 0o600)
+	}
+	return key, nil
+}
+
+// provision makes the container as the templates would.
+func (c *Cloud) provision(ctx context.Context) error {
+	container, err := storage.Open(storage.Config{
+		Endpoint:  cosmosName,
+		Key:       c.Cosmos.Key(),
+		Schema:    schema(),
+		Transport: c.Cosmos,
+		NewID:     rand.Text,
+	})
+	if err != nil {
+		return err
+	}
+	return container.Provision(ctx)
+}
+
+// Options make a program use the services of this process without a network.
+func (c *Cloud) Options() app.Options {
+	return app.Options{
+		Cosmos:  faults.Transport{Handler: c.CosmosFaults},
+		ACS:     faults.Transport{Handler: c.ACSFaults},
+		Issuers: faults.Transport{Handler: c.OIDCFaults},
+		Now:     c.now,
+	}
+}
+
+// Settings are the settings of a program in this process.
+func (c *Cloud) Settings() map[string]string { return c.SettingsAt(acsName, cosmosName) }
+
+// SettingsAt are the settings of a program that reaches the services over the
+// network, at the given addresses.
+func (c *Cloud) SettingsAt(acs, cosmos string) map[string]string {
+	issuers, err := json.Marshal([]signin.Issuer{{
+		Issuer:         c.OIDC.Issuer(),
+		Audiences:      []string{c.OIDC.Audience()},
+		RequiredScopes: []string{"access_as_user"},
+		RequiredRoles:  []string{signin.RoleService, signin.RoleAdmin},
+	}})
+	if err != nil {
+		panic(err) // strings only
+	}
+	return map[string]string{
+		"SWITCHBOARD_ISSUERS":                  string(issuers),
+		"SWITCHBOARD_ACS_CONNECTION_STRING":    c.ACS.ConnectionString(acs),
+		"SWITCHBOARD_COSMOS_CONNECTION_STRING": fmt.Sprintf("AccountEndpoint=%s;AccountKey=%s;", cosmos, c.Cosmos.Key()),
+		"SWITCHBOARD_SEALING_KEYS":             c.sealingKey,
+		"SWITCHBOARD_CORS_ORIGINS":             "*",
+		"SWITCHBOARD_VERSION":                  "local",
+	}
+}
+
+// Close ends the services; what they acknowledged is kept.
+func (c *Cloud) Close() error {
+	var faults []error
+	if c.ACS != nil {
+		faults = append(faults, c.ACS.Close())
+	}
+	if c.Cosmos != nil {
+		faults = append(faults, c.Cosmos.Close())
+	}
+	return errors.Join(faults...)
+}
