@@ -1,0 +1,90 @@
+package localcosmos
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// maxSkew is how far x-ms-date may lie from the clock.
+const maxSkew = 15 * time.Minute
+
+// authorize checks the Authorization header:
+// type=master|aad & ver=1.0 & sig=..., escaped as a whole ("Access control on
+// Azure Cosmos DB resources").
+func (s *Store) authorize(r *request) error {
+	header, err := url.QueryUnescape(r.header.Get("Authorization"))
+	if header == "" || err != nil {
+		return unauthorized("Required Header authorization is missing. Ensure a valid Authorization token is passed.")
+	}
+	kind, rest, _ := strings.Cut(strings.TrimPrefix(header, "type="), "&")
+	version, signature, ok := strings.Cut(strings.TrimPrefix(rest, "ver="), "&sig=")
+	if !ok || version != "1.0" {
+		return unauthorized("Authorization header doesn't confirm to the required format. Please verify and try again.")
+	}
+	switch kind {
+	case "master":
+		return s.checkSignature(r, signature)
+	case "aad":
+		return s.checkBearer(r, signature)
+	}
+	return unauthorized("Authorization tokens of the type %q are not supported.", kind)
+}
+
+// checkSignature measures x-ms-date by the machine's clock and not by
+// Options.Now: clients sign with the machine's, also where a test moves the
+// store's.
+func (s *Store) checkSignature(r *request, signature string) error {
+	date := r.header.Get("X-Ms-Date")
+	second := ""
+	if date == "" {
+		date = r.header.Get("Date")
+		second = date
+	}
+	at, err := http.ParseTime(date)
+	if err != nil {
+		return unauthorized("The header x-ms-date is missing or not a date of RFC 7231.")
+	}
+	if skew := time.Since(at); skew > maxSkew || skew < -maxSkew {
+		return unauthorized("The authorization token is not valid at the current time. Please create another token and retry (token date: %s).", date)
+	}
+	if second != "" {
+		date = ""
+	}
+	given, err := base64.StdEncoding.DecodeString(signature)
+	if err != nil || !hmac.Equal(given, s.sign(r, date, second)) {
+		return unauthorized("The input authorization token can't serve the request. Please check that the expected payload is built as per the protocol, and check the key being used. Server used the following payload to sign: '%s\\n%s\\n%s\\n%s\\n%s\\n'",
+			strings.ToLower(r.method), strings.ToLower(r.resourceType), r.link, strings.ToLower(date), strings.ToLower(second))
+	}
+	return nil
+}
+
+func (s *Store) sign(r *request, xmsDate, date string) []byte {
+	mac := hmac.New(sha256.New, s.secret)
+	for _, line := range []string{strings.ToLower(r.method), strings.ToLower(r.resourceType), r.link, strings.ToLower(xmsDate), strings.ToLower(date)} {
+		mac.Write([]byte(line))
+		mac.Write([]byte{'\n'})
+	}
+	return mac.Sum(nil)
+}
+
+// checkBearer has the configured verifier judge an Entra token. Entra's data
+// plane roles "do not cover any kind of management operations".
+func (s *Store) checkBearer(r *request, token string) error {
+	if s.options.VerifyBearer == nil {
+		return unauthorized("The local store is not set up to verify Microsoft Entra tokens.")
+	}
+	if err := s.options.VerifyBearer(token); err != nil {
+		return unauthorized("The Microsoft Entra token is not valid.")
+	}
+	management := r.resourceType == "dbs" || r.resourceType == "colls" || r.resourceType == "offers"
+	if management && r.method != http.MethodGet {
+		return &failure{status: http.StatusForbidden, substatus: 5300, code: "Forbidden",
+			message: "The given request cannot be authorized by AAD token in data plane."}
+	}
+	return nil
+}

@@ -1,0 +1,157 @@
+package localcosmos
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	bolt "go.etcd.io/bbolt"
+
+	"switchboard/shared/localcosmos/internal/value"
+)
+
+// maxBatch is how many operations a transactional batch may have.
+const maxBatch = 100
+
+// batch runs a transactional batch: all of it in one commit, or none. Then the
+// answer is 207: the operation that failed has its own status and the others
+// 424 ("Transactional batch operations").
+func (s *Store) batch(r *request, c *container) (*reply, error) {
+	key, err := c.requiredKey(r)
+	if err != nil {
+		return nil, err
+	}
+	operations, err := s.parseBatch(r, c, key)
+	if err != nil {
+		return nil, err
+	}
+	results := make([]outcome, len(operations))
+	failing, lsn := -1, uint64(0)
+	err = s.update(func(tx *bolt.Tx) error {
+		g, err := c.stage(tx, key, r.now)
+		if err != nil {
+			return err
+		}
+		for i, op := range operations {
+			if results[i], err = g.do(op); err != nil {
+				failing = i
+				return err
+			}
+		}
+		lsn = g.lsn
+		return g.apply()
+	}, nil)
+	var refusal *failure
+	if failing >= 0 && errors.As(err, &refusal) {
+		return failedBatch(len(operations), failing, refusal), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c.batchReply(results, r.minimal(), lsn), nil
+}
+
+func (c *container) batchReply(results []outcome, minimal bool, lsn uint64) *reply {
+	answer := &reply{status: http.StatusOK, lsn: lsn}
+	list := []byte{'['}
+	for i, done := range results {
+		if i > 0 {
+			list = append(list, ',')
+		}
+		line := value.Object{{Name: "statusCode", Value: float64(done.status)}, {Name: "requestCharge", Value: done.charge}}
+		if done.item != nil {
+			line = append(line, value.Member{Name: "eTag", Value: c.etagOf(done.item)})
+		}
+		list = value.Append(list, line)
+		if done.item != nil && !minimal {
+			list = append(list[:len(list)-1], `,"resourceBody":`...)
+			list = append(append(list, done.item.json...), '}')
+		}
+		answer.charge += done.charge
+	}
+	answer.body = append(list, ']')
+	return answer
+}
+
+func failedBatch(n, failing int, f *failure) *reply {
+	results := make([]any, n)
+	for i := range results {
+		line := value.Object{{Name: "statusCode", Value: float64(http.StatusFailedDependency)}, {Name: "requestCharge", Value: 0.0}}
+		if i == failing {
+			line = value.Object{
+				{Name: "statusCode", Value: float64(f.status)},
+				{Name: "subStatusCode", Value: float64(f.substatus)},
+				{Name: "requestCharge", Value: chargeRefusal},
+				{Name: "message", Value: f.message},
+			}
+		}
+		results[i] = line
+	}
+	return &reply{status: http.StatusMultiStatus, body: value.Append(nil, results), charge: chargeRefusal}
+}
+
+// parseBatch reads the list of operations. What is wrong with the request as a
+// whole is a 400; what is wrong with one operation becomes its own status.
+func (s *Store) parseBatch(r *request, c *container, key partitionKey) ([]operation, error) {
+	if !r.is("X-Ms-Cosmos-Batch-Atomic") {
+		return nil, unsupported("batches that are not atomic (bulk)")
+	}
+	v, err := value.Parse(r.body)
+	list, ok := v.([]any)
+	if err != nil || !ok {
+		return nil, badRequest("The body of a batch is not a JSON array.")
+	}
+	if len(list) == 0 || len(list) > maxBatch {
+		return nil, badRequest("Batch request has %d operations: it wants 1 to %d.", len(list), maxBatch)
+	}
+	operations := make([]operation, len(list))
+	for i, v := range list {
+		op, body, refusal := parseOperation(v)
+		if refusal != nil {
+			refusal.message = fmt.Sprintf("Operation at index %d: %s", i, refusal.message)
+			return nil, refusal
+		}
+		op.fault = s.prepare(&op, c, key, body)
+		operations[i] = op
+	}
+	return operations, nil
+}
+
+func parseOperation(v any) (op operation, body value.Object, refusal *failure) {
+	line, ok := v.(value.Object)
+	if !ok {
+		return op, nil, badRequest("it is not an object.")
+	}
+	for _, m := range line {
+		known := true
+		switch m.Name {
+		case "operationType":
+			op.kind, known = m.Value.(string)
+		case "id":
+			op.id, known = m.Value.(string)
+		case "ifMatch":
+			op.ifMatch, known = m.Value.(string)
+		case "ifNoneMatch":
+			op.ifNone, known = m.Value.(string)
+		case "resourceBody":
+			body, known = m.Value.(value.Object)
+		case "partitionKey":
+			// JavaScript repeats the key of the whole batch here.
+		default:
+			return op, nil, unsupported("the property %q of a batch operation", m.Name)
+		}
+		if !known {
+			return op, nil, badRequest("the property %q has the wrong type.", m.Name)
+		}
+	}
+	switch op.kind {
+	case "Create", "Upsert":
+	case "Replace", "Patch", "Delete", "Read":
+		if op.id == "" {
+			return op, nil, badRequest("%s wants an id.", op.kind)
+		}
+	default:
+		return op, nil, unsupported("the batch operation %q", op.kind)
+	}
+	return op, body, nil
+}

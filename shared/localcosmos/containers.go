@@ -1,0 +1,242 @@
+package localcosmos
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+
+	bolt "go.etcd.io/bbolt"
+
+	"switchboard/shared/localcosmos/internal/value"
+)
+
+func (s *Store) containerOf(r *request) (*container, error) {
+	return s.catalog.Load().container(r.db, r.coll)
+}
+
+// findContainer is containerOf for the container's own resource, whose absence
+// is plainly "not found".
+func (s *Store) findContainer(r *request) (*container, error) {
+	c, err := s.containerOf(r)
+	if err != nil {
+		return nil, notFound()
+	}
+	return c, nil
+}
+
+func (s *Store) listContainers(r *request) (*reply, error) {
+	d, err := s.findDatabase(r.db)
+	if err != nil {
+		return nil, err
+	}
+	return feedReply(d.rid(), "DocumentCollections", containerResources(d)), nil
+}
+
+func containerResources(d *database) []any {
+	var resources []any
+	for _, c := range inOrder(d.containers) {
+		resources = append(resources, c.resource)
+	}
+	return resources
+}
+
+func (s *Store) readContainer(r *request) (*reply, error) {
+	c, err := s.findContainer(r)
+	if err != nil {
+		return nil, err
+	}
+	return resourceReply(http.StatusOK, c.resource, chargeMetadata), nil
+}
+
+// postContainer creates a container or, with the query headers, lists some.
+func (s *Store) postContainer(r *request) (*reply, error) {
+	d, err := s.findDatabase(r.db)
+	if err != nil {
+		return nil, err
+	}
+	if r.isQuery() {
+		return s.queryResources(r, d.rid(), "DocumentCollections", containerResources(d))
+	}
+	definition, err := r.definition()
+	if err != nil {
+		return nil, err
+	}
+	c, err := newContainer(definition)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.noThroughput(); err != nil {
+		return nil, err
+	}
+	err = s.define(func(tx *bolt.Tx) error {
+		key := containerKey(r.db, c.id)
+		if tx.Bucket([]byte(bucketDatabases)).Get([]byte(r.db)) == nil {
+			return notFound()
+		}
+		if tx.Bucket([]byte(bucketContainers)).Get(key) != nil {
+			return conflict()
+		}
+		if definition, err = d.newResource(tx, definition, r.now.Unix()); err != nil {
+			return err
+		}
+		return tx.Bucket([]byte(bucketContainers)).Put(key, value.Append(nil, definition))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return resourceReply(http.StatusCreated, definition, chargeDefinition), nil
+}
+
+// definition reads a container's definition from a body, with the indexing
+// policy that the service gives where there is none.
+func (r *request) definition() (value.Object, error) {
+	body, err := parseObject(r.body)
+	if err != nil {
+		return nil, err
+	}
+	body = without(body, definitionSystem())
+	if value.IsUndefined(body.Get("indexingPolicy")) {
+		body = append(body, value.Member{Name: "indexingPolicy", Value: defaultIndexing()})
+	}
+	return body, nil
+}
+
+// newResource numbers a new container, makes its buckets and completes its
+// definition with the system properties.
+func (d *database) newResource(tx *bolt.Tx, definition value.Object, ts int64) (value.Object, error) {
+	n, err := tx.Bucket([]byte(bucketDatabases)).NextSequence()
+	if err != nil {
+		return nil, err
+	}
+	owner, _, err := numbers(d.rid())
+	if err != nil {
+		return nil, err
+	}
+	docs, feed, unique := buckets(uint32(n))
+	for _, name := range [][]byte{docs, feed, unique} {
+		if _, err := tx.CreateBucket(name); err != nil {
+			return nil, err
+		}
+	}
+	rid := resourceID(owner, uint32(n), 0)
+	resource := systemProperties(definition, rid, d.self()+"colls/"+rid+"/", etag(uint32(n), 0, ts), ts)
+	for _, name := range []string{"docs", "sprocs", "triggers", "udfs", "conflicts"} {
+		resource = append(resource, value.Member{Name: "_" + name, Value: name + "/"})
+	}
+	return resource, nil
+}
+
+// replaceContainer changes all of a definition but its name, partition key and
+// unique keys.
+func (s *Store) replaceContainer(r *request) (*reply, error) {
+	old, err := s.findContainer(r)
+	if err != nil {
+		return nil, err
+	}
+	if match := r.header.Get("If-Match"); match != "" && match != old.etag {
+		return nil, preconditionFailed()
+	}
+	definition, err := r.definition()
+	if err != nil {
+		return nil, err
+	}
+	if definition, err = old.replacedBy(definition); err != nil {
+		return nil, err
+	}
+	err = s.define(func(tx *bolt.Tx) error {
+		bucket, key := tx.Bucket([]byte(bucketContainers)), containerKey(r.db, r.coll)
+		if bucket.Get(key) == nil {
+			return notFound()
+		}
+		n, err := bucket.NextSequence()
+		if err != nil {
+			return err
+		}
+		self, _ := old.resource.Get("_self").(string)
+		ts := r.now.Unix()
+		definition = systemProperties(definition, old.rid, self, etag(old.number, n, ts), ts)
+		return bucket.Put(key, value.Append(nil, definition))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return resourceReply(http.StatusOK, definition, chargeDefinition), nil
+}
+
+// replacedBy checks a new definition and carries over what cannot change.
+func (c *container) replacedBy(definition value.Object) (value.Object, error) {
+	if definition.Get("id") != any(c.id) {
+		return nil, badRequest("A container cannot be renamed.")
+	}
+	for _, name := range immutable() {
+		given, now := definition.Get(name), c.resource.Get(name)
+		switch {
+		case value.IsUndefined(given) && !value.IsUndefined(now):
+			definition = append(definition, value.Member{Name: name, Value: now})
+		case !value.Equal(given, now):
+			return nil, badRequest("The property %q of a container cannot be changed.", name)
+		}
+	}
+	_, err := newContainer(definition)
+	return definition, err
+}
+
+func (s *Store) deleteContainer(r *request) (*reply, error) {
+	err := s.define(func(tx *bolt.Tx) error {
+		c, err := readCatalog(tx)
+		if err != nil {
+			return err
+		}
+		found, err := c.container(r.db, r.coll)
+		if err != nil {
+			return notFound()
+		}
+		if err := found.remove(tx); err != nil {
+			return err
+		}
+		return tx.Bucket([]byte(bucketContainers)).Delete(containerKey(r.db, r.coll))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &reply{status: http.StatusNoContent, charge: chargeDefinition}, nil
+}
+
+func containerKey(db, id string) []byte { return []byte(db + "\x00" + id) }
+
+func buckets(number uint32) (docs, feed, unique []byte) {
+	return fmt.Appendf(nil, "docs/%08x", number), fmt.Appendf(nil, "feed/%08x", number), fmt.Appendf(nil, "unique/%08x", number)
+}
+
+// remove drops a container's items.
+func (c *container) remove(tx *bolt.Tx) error {
+	for _, name := range [][]byte{c.docs, c.feed, c.unique} {
+		if err := tx.DeleteBucket(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// definitionSystem and itemSystem are the properties that only the store sets.
+func definitionSystem() []string {
+	return []string{"_rid", "_self", "_etag", "_ts", "_docs", "_sprocs", "_triggers", "_udfs", "_conflicts"}
+}
+
+func itemSystem() []string { return []string{"_rid", "_self", "_etag", "_ts", "_attachments"} }
+
+func without(o value.Object, names []string) value.Object {
+	return slices.DeleteFunc(o, func(m value.Member) bool { return slices.Contains(names, m.Name) })
+}
+
+// defaultIndexing is the policy of a container that was made without one:
+// everything but _etag.
+func defaultIndexing() value.Object {
+	path := func(p string) []any { return []any{value.Object{{Name: "path", Value: p}}} }
+	return value.Object{
+		{Name: "indexingMode", Value: "consistent"},
+		{Name: "automatic", Value: true},
+		{Name: "includedPaths", Value: path("/*")},
+		{Name: "excludedPaths", Value: path(`/"_etag"/?`)},
+	}
+}

@@ -1,0 +1,170 @@
+package localcosmos
+
+import (
+	"net/http"
+	"strings"
+
+	bolt "go.etcd.io/bbolt"
+
+	"switchboard/shared/localcosmos/internal/value"
+)
+
+// onItems finds the operation for a path below docs.
+func (s *Store) onItems(r *request) (*reply, error) {
+	c, err := s.containerOf(r)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.refuseUnknown(); err != nil {
+		return nil, err
+	}
+	if unreadable(r.leaf) {
+		return nil, unauthorized("The input authorization token can't serve the request: the id %q holds one of / \\ # %%20 or ends in a space.", r.leaf)
+	}
+	switch {
+	case r.method == http.MethodGet && r.leaf == "":
+		return nil, unsupported("listing items and the change feed; query instead")
+	case r.method == http.MethodGet:
+		return s.readItem(r, c)
+	case r.method != http.MethodPost:
+		return s.writeItem(r, c)
+	case r.isQuery():
+		return s.queryItems(r, c)
+	case r.header.Get("X-Ms-Cosmos-Is-Batch-Request") != "":
+		return s.batch(r, c)
+	}
+	return s.writeItem(r, c)
+}
+
+// refuseUnknown refuses headers that would change what an operation does.
+func (r *request) refuseUnknown() error {
+	for _, name := range []string{
+		"X-Ms-Documentdb-Pre-Trigger-Include", "X-Ms-Documentdb-Post-Trigger-Include",
+		"X-Ms-Cosmos-Is-Query-Plan-Request", "A-Im",
+	} {
+		if r.header.Get(name) != "" {
+			return unsupported("the header %s", strings.ToLower(name))
+		}
+	}
+	return nil
+}
+
+func (s *Store) readItem(r *request, c *container) (*reply, error) {
+	key, err := c.requiredKey(r)
+	if err != nil {
+		return nil, err
+	}
+	var answer *reply
+	err = s.view(func(tx *bolt.Tx) error {
+		docs, feed := tx.Bucket(c.docs), tx.Bucket(c.feed)
+		if docs == nil || feed == nil {
+			return ownerNotFound()
+		}
+		found, err := c.find(docs, key.record(r.leaf), r.now)
+		if err != nil {
+			return err
+		}
+		if found == nil {
+			return notFound()
+		}
+		answer = &reply{status: http.StatusOK, etag: c.etagOf(found), lsn: feed.Sequence(), charge: chargeRead(len(found.json))}
+		if match := r.header.Get("If-None-Match"); match == answer.etag || match == "*" {
+			answer.status, answer.charge = http.StatusNotModified, chargeRead(0)
+			return nil
+		}
+		// The file's memory is the transaction's only.
+		answer.body = append([]byte(nil), found.json...)
+		return nil
+	})
+	return answer, err
+}
+
+// writeItem creates, upserts, replaces, patches or deletes one item.
+func (s *Store) writeItem(r *request, c *container) (*reply, error) {
+	key, err := c.requiredKey(r)
+	if err != nil {
+		return nil, err
+	}
+	op := operation{id: r.leaf, ifMatch: r.header.Get("If-Match")}
+	var body value.Object
+	if r.method != http.MethodDelete {
+		if body, err = parseObject(r.body); err != nil {
+			return nil, err
+		}
+	}
+	switch r.method {
+	case http.MethodPost:
+		op.kind = "Create"
+		if r.is("X-Ms-Documentdb-Is-Upsert") {
+			op.kind = "Upsert"
+		}
+	case http.MethodPut:
+		op.kind = "Replace"
+	case http.MethodPatch:
+		op.kind = "Patch"
+	default:
+		op.kind = "Delete"
+	}
+	if err := s.prepare(&op, c, key, body); err != nil {
+		return nil, err
+	}
+	var done outcome
+	var lsn uint64
+	err = s.update(func(tx *bolt.Tx) error {
+		g, err := c.stage(tx, key, r.now)
+		if err != nil {
+			return err
+		}
+		if done, err = g.do(op); err != nil {
+			return err
+		}
+		lsn = g.lsn
+		return g.apply()
+	}, nil)
+	if err != nil {
+		return nil, err
+	}
+	answer := &reply{status: done.status, lsn: lsn, charge: done.charge}
+	if done.item != nil {
+		answer.etag = c.etagOf(done.item)
+		if !r.minimal() {
+			answer.body = done.item.json
+		}
+	}
+	return answer, nil
+}
+
+// prepare checks and completes an operation with its body, before any
+// transaction.
+func (s *Store) prepare(op *operation, c *container, key partitionKey, body value.Object) error {
+	switch op.kind {
+	case "Patch":
+		var err error
+		op.patch, err = parsePatch(body)
+		return err
+	case "Delete", "Read":
+		return nil
+	}
+	id, err := s.checkID(body.Get("id"))
+	if err != nil {
+		return err
+	}
+	if op.kind == "Replace" && id != op.id {
+		return badRequest("The id in the body is not the id of the item to replace: an item cannot be renamed.")
+	}
+	op.id = id
+	op.item = without(body, itemSystem())
+	if ttl := op.item.Get("ttl"); !value.IsUndefined(ttl) {
+		if _, err := parseTTL(ttl); err != nil {
+			return err
+		}
+	}
+	inBody, err := c.bodyKey(op.item)
+	if err != nil {
+		return err
+	}
+	if inBody != key {
+		return keyMismatch()
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+package localcosmos
+
+import (
+	"slices"
+	"strings"
+
+	"switchboard/shared/localcosmos/internal/value"
+)
+
+// Limits on the text of a partition key value, and on an id, in bytes.
+const (
+	maxLargeKey = 2048
+	maxSmallKey = 101
+	maxID       = 1023
+)
+
+// partitionKey is the value of a partition key in canonical JSON: ["A"]. A
+// property that is not there is {} in it, as SDKs write it.
+type partitionKey string
+
+// headerKey reads x-ms-documentdb-partitionkey. ok is false when it is absent
+// or an empty list, which only queries may do.
+func (c *container) headerKey(r *request) (key partitionKey, ok bool, err error) {
+	header := r.header.Get("X-Ms-Documentdb-Partitionkey")
+	if header == "" {
+		return "", false, nil
+	}
+	v, err := value.Parse([]byte(header))
+	components, isList := v.([]any)
+	if err != nil || !isList {
+		return "", false, badRequest("The header x-ms-documentdb-partitionkey is not a JSON array: non-ASCII text must be escaped as JSON does.")
+	}
+	if len(components) == 0 {
+		return "", false, nil
+	}
+	if len(components) != len(c.keyPaths) {
+		return "", false, badRequest("The partition key supplied in the header has fewer or more components than defined in the container.")
+	}
+	key, err = c.newKey(components)
+	return key, true, err
+}
+
+// requiredKey is headerKey for operations on single items.
+func (c *container) requiredKey(r *request) (partitionKey, error) {
+	key, ok, err := c.headerKey(r)
+	if err == nil && !ok {
+		err = badRequest("PartitionKey value must be supplied for this operation.")
+	}
+	return key, err
+}
+
+// bodyKey extracts the partition key from an item.
+func (c *container) bodyKey(item value.Object) (partitionKey, error) {
+	components := make([]any, len(c.keyPaths))
+	for i, path := range c.keyPaths {
+		components[i] = value.At(item, path)
+	}
+	return c.newKey(components)
+}
+
+func (c *container) newKey(components []any) (partitionKey, error) {
+	limit := maxSmallKey
+	if c.largeKeys {
+		limit = maxLargeKey
+	}
+	normal := slices.Clone(components)
+	for i, component := range components {
+		switch component := component.(type) {
+		case nil, bool, float64:
+		case string:
+			if len(component) > limit {
+				return "", badRequest("The partition key value exceeds %d bytes.", limit)
+			}
+		case value.Undefined:
+			normal[i] = value.Object{}
+		case value.Object:
+			if len(component) > 0 {
+				return "", badRequest("A partition key value is a string, number, boolean or null.")
+			}
+		default:
+			return "", badRequest("A partition key value is a string, number, boolean or null.")
+		}
+	}
+	return partitionKey(value.Append(nil, normal)), nil
+}
+
+// prefix starts the keys of all records of a partition. Canonical JSON holds
+// no \0, so no partition's prefix starts another's.
+func (k partitionKey) prefix() []byte { return append([]byte(k), 0, 1) }
+
+// record is the key under which an item lies.
+func (k partitionKey) record(id string) []byte { return append(k.prefix(), id...) }
+
+func keyMismatch() *failure {
+	f := badRequest("PartitionKey extracted from document doesn't match the one specified in the header.")
+	f.substatus = 1001
+	return f
+}
+
+// checkID applies the service's rules to an item's id, and in strict mode
+// refuses what the service accepts and cannot read back.
+func (s *Store) checkID(v any) (string, error) {
+	if value.IsUndefined(v) {
+		return "", badRequest("The input content is invalid because the required properties - 'id; ' - are missing.")
+	}
+	id, ok := v.(string)
+	if !ok || id == "" || len(id) > maxID {
+		return "", badRequest("The id of an item is a string of 1 to %d bytes.", maxID)
+	}
+	if !s.options.Lenient && unreadable(id) {
+		return "", badRequest("The service would accept the id %q and then answer every read of it with 401: it holds one of / \\ # %%20 or ends in a space.", id)
+	}
+	return id, nil
+}
+
+func unreadable(id string) bool {
+	return strings.ContainsAny(id, `/\#`) || strings.Contains(id, "%20") || strings.HasSuffix(id, " ")
+}

@@ -1,0 +1,207 @@
+package localcosmos
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	bolt "go.etcd.io/bbolt"
+
+	"switchboard/shared/localcosmos/internal/query"
+	"switchboard/shared/localcosmos/internal/value"
+)
+
+const (
+	defaultPage = 100
+	maxPage     = 1000    // of a dynamic page size (-1)
+	maxResponse = 4 << 20 // bytes of results on a page
+	maxQuery    = 512 << 10
+)
+
+// isQuery tells a query from a create: the header's name differs by SDK.
+func (r *request) isQuery() bool {
+	return r.is("X-Ms-Documentdb-Query") || r.is("X-Ms-Documentdb-Isquery") ||
+		strings.HasPrefix(r.header.Get("Content-Type"), "application/query+json")
+}
+
+// parseQuery reads {"query","parameters":[{"name","value"}]}.
+func (r *request) parseQuery() (*query.Query, error) {
+	body, err := parseObject(r.body)
+	if err != nil {
+		return nil, err
+	}
+	text, ok := body.Get("query").(string)
+	if !ok || len(text) > maxQuery {
+		return nil, badRequest("The property 'query' is not a string of up to 512 KB.")
+	}
+	parameters := map[string]any{}
+	list, _ := body.Get("parameters").([]any)
+	for _, v := range list {
+		parameter, _ := v.(value.Object)
+		name, ok := parameter.Get("name").(string)
+		if !ok || !strings.HasPrefix(name, "@") {
+			return nil, badRequest("The name of a query parameter does not start with @.")
+		}
+		parameters[name] = parameter.Get("value")
+	}
+	q, err := query.Parse(text, parameters)
+	if err != nil {
+		return nil, badQuery(err)
+	}
+	return q, nil
+}
+
+// badQuery words a fault in a query as the service does.
+func badQuery(err error) *failure {
+	var fault *query.Error
+	if !errors.As(err, &fault) {
+		return badRequest("%v", err)
+	}
+	detail := value.Object{{Name: "errors", Value: []any{value.Object{
+		{Name: "severity", Value: "Error"},
+		{Name: "location", Value: value.Object{{Name: "start", Value: float64(fault.Start)}, {Name: "end", Value: float64(fault.End)}}},
+		{Name: "code", Value: fault.Code},
+		{Name: "message", Value: fault.Message},
+	}}}}
+	return badRequest("Message: %s", value.Append(nil, detail))
+}
+
+// pageSize reads x-ms-max-item-count: -1 leaves the size to the store.
+func (r *request) pageSize() (int, error) {
+	header := r.header.Get("X-Ms-Max-Item-Count")
+	if header == "" {
+		return defaultPage, nil
+	}
+	n, err := strconv.Atoi(header)
+	if err != nil || n < -1 || n == 0 {
+		return 0, badRequest("The header x-ms-max-item-count is not a positive number or -1.")
+	}
+	if n == -1 {
+		n = maxPage
+	}
+	return n, nil
+}
+
+// queryItems runs a query in one partition, or across those that the gateway
+// can serve.
+func (s *Store) queryItems(r *request, c *container) (*reply, error) {
+	q, err := r.parseQuery()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.index.check(q.OrderBy); err != nil {
+		return nil, err
+	}
+	key, err := c.scope(r, q)
+	if err != nil {
+		return nil, err
+	}
+	size, err := r.pageSize()
+	if err != nil {
+		return nil, err
+	}
+	binding := c.rid + "\x00" + string(key) + "\x00" + string(r.body)
+	from, err := s.openContinuation(r.header.Get("X-Ms-Continuation"), binding)
+	if err != nil {
+		return nil, err
+	}
+	run := &execution{query: q, from: from, size: size}
+	var lsn uint64
+	err = s.view(func(tx *bolt.Tx) error {
+		docs, feed := tx.Bucket(c.docs), tx.Bucket(c.feed)
+		if docs == nil || feed == nil {
+			return ownerNotFound()
+		}
+		lsn = feed.Sequence()
+		return run.over(c.scan(docs, key, r.now))
+	})
+	if err != nil {
+		return nil, err
+	}
+	answer := feedReply(c.rid, "Documents", nil)
+	answer.body = feedBody(c.rid, "Documents", run.results, run.count)
+	answer.lsn, answer.charge = lsn, run.charge()
+	answer.extra["X-Ms-Item-Count"] = strconv.Itoa(run.count)
+	if run.next != nil {
+		token, err := s.sealContinuation(*run.next, binding)
+		if err != nil {
+			return nil, err
+		}
+		answer.extra["X-Ms-Continuation"] = token
+	}
+	if r.is("X-Ms-Documentdb-Populatequerymetrics") {
+		answer.extra["X-Ms-Documentdb-Query-Metrics"] = run.metrics()
+	}
+	return answer, nil
+}
+
+// scope finds the partition that a query is confined to: by the header, or by
+// a WHERE that pins every part of the key. Without one the query crosses
+// partitions, for which the gateway serves filters and projections only
+// ("Queries that cannot be served by gateway").
+func (c *container) scope(r *request, q *query.Query) (partitionKey, error) {
+	key, ok, err := c.headerKey(r)
+	if err != nil || ok {
+		return key, err
+	}
+	components := make([]any, len(c.keyPaths))
+	for i, path := range c.keyPaths {
+		if components[i], ok = q.Pinned(path); !ok {
+			break
+		}
+	}
+	if ok {
+		return c.newKey(components)
+	}
+	if !r.is("X-Ms-Documentdb-Query-Enablecrosspartition") {
+		return "", badRequest("Cross partition query is required but disabled. Please set x-ms-documentdb-query-enablecrosspartition to true, specify x-ms-documentdb-partitionkey, or revise your query to avoid this exception.")
+	}
+	if len(q.OrderBy) > 0 || q.Aggregates() || q.Distinct || q.Take >= 0 {
+		f := badRequest("The provided cross partition query can not be directly served by the gateway.")
+		f.substatus = 1004
+		return "", f
+	}
+	return "", nil
+}
+
+// queryResources runs a query over databases or containers, in one page.
+func (s *Store) queryResources(r *request, rid, list string, resources []any) (*reply, error) {
+	q, err := r.parseQuery()
+	if err != nil {
+		return nil, err
+	}
+	run := &execution{query: q, size: len(resources) + 1}
+	err = run.over(func(yield func(entry, error) bool) {
+		for i, resource := range resources {
+			if !yield(entry{key: strconv.Itoa(i), json: value.Append(nil, resource)}, nil) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	answer := feedReply(rid, list, nil)
+	answer.body = feedBody(rid, list, run.results, run.count)
+	return answer, nil
+}
+
+// feedReply answers with a list of resources.
+func feedReply(rid, list string, resources []any) *reply {
+	results := value.Append(nil, resources)
+	return &reply{
+		status: http.StatusOK, charge: chargeMetadata, extra: map[string]string{},
+		body: feedBody(rid, list, results[1:len(results)-1], len(resources)),
+	}
+}
+
+// feedBody wraps results, JSON texts parted by commas, as every list is.
+func feedBody(rid, list string, results []byte, count int) []byte {
+	body := make([]byte, 0, len(results)+len(rid)+64)
+	body = append(body, `{"_rid":"`...)
+	body = append(append(body, rid...), `","`...)
+	body = append(append(body, list...), `":[`...)
+	body = append(append(body, results...), `],"_count":`...)
+	return append(strconv.AppendInt(body, int64(count), 10), '}')
+}

@@ -1,0 +1,132 @@
+package localcosmos
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// maxRequest is the service's limit on a request's body, and on an item.
+const maxRequest = 2 << 20
+
+// request is one call, its path taken apart and its body read.
+type request struct {
+	method string
+	host   string // scheme://host:port as the client called it
+	header http.Header
+	body   []byte
+	now    time.Time
+
+	// shape is the path with * for every name: dbs/*/colls/*/docs/*.
+	shape          string
+	db, coll, leaf string
+
+	// resourceType and link are what a signature covers.
+	resourceType, link string
+}
+
+func (s *Store) read(r *http.Request) (*request, error) {
+	req := &request{method: r.Method, header: r.Header, now: s.now(), host: base(r)}
+	if err := req.setPath(r.URL.EscapedPath()); err != nil {
+		return nil, err
+	}
+	if err := s.authorize(req); err != nil {
+		return nil, err
+	}
+	if r.Body == nil || r.Body == http.NoBody {
+		return req, nil
+	}
+	body, err := readBody(r)
+	req.body = body
+	return req, err
+}
+
+func readBody(r *http.Request) ([]byte, error) {
+	if r.ContentLength > maxRequest {
+		return nil, tooLarge()
+	}
+	if r.ContentLength > 0 {
+		body := make([]byte, r.ContentLength)
+		if _, err := io.ReadFull(r.Body, body); err != nil {
+			return nil, badRequest("The body is shorter than its Content-Length.")
+		}
+		return body, nil
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxRequest+1))
+	if err != nil {
+		return nil, badRequest("The body could not be read.")
+	}
+	if len(body) > maxRequest {
+		return nil, tooLarge()
+	}
+	return body, nil
+}
+
+// base is the address under which the client reached the store.
+func base(r *http.Request) string {
+	scheme := r.URL.Scheme
+	if scheme == "" {
+		scheme = "http"
+		if r.TLS != nil {
+			scheme = "https"
+		}
+	}
+	host := r.Host
+	if host == "" {
+		host = r.URL.Host
+	}
+	return scheme + "://" + host
+}
+
+// setPath takes a path apart: types and names alternate. The last type is what
+// a signature covers, with the link to the resource or, for a feed, to its
+// owner.
+func (r *request) setPath(escaped string) error {
+	path := strings.Trim(escaped, "/")
+	if path == "" {
+		return nil
+	}
+	segments := strings.Split(path, "/")
+	shape := make([]string, len(segments))
+	for i, segment := range segments {
+		name, err := url.PathUnescape(segment)
+		if err != nil {
+			return badRequest("The path holds a faulty escape.")
+		}
+		segments[i], shape[i] = name, name
+		if i%2 == 1 {
+			shape[i] = "*"
+		}
+	}
+	r.shape = strings.Join(shape, "/")
+	r.name(segments)
+	last := len(segments) - 1
+	r.resourceType = segments[last&^1]
+	if last%2 == 0 {
+		segments = segments[:last]
+	}
+	r.link = strings.Join(segments, "/")
+	if r.resourceType == "offers" && last == 1 {
+		r.link = strings.ToLower(segments[1])
+	}
+	return nil
+}
+
+func (r *request) name(segments []string) {
+	names := []*string{&r.db, &r.coll, &r.leaf}
+	for i := 1; i < len(segments) && i/2 < len(names); i += 2 {
+		*names[i/2] = segments[i]
+	}
+}
+
+// is tells whether a header holds "true" in any case.
+func (r *request) is(header string) bool {
+	return strings.EqualFold(r.header.Get(header), "true")
+}
+
+// minimal tells that the client wants no body back from a write.
+func (r *request) minimal() bool {
+	return strings.EqualFold(r.header.Get("Prefer"), "return=minimal")
+}

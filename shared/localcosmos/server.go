@@ -1,0 +1,150 @@
+package localcosmos
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+
+	"github.com/google/uuid"
+)
+
+// reply is an answer before it takes a wire form.
+type reply struct {
+	status int
+	body   []byte
+	etag   string
+	charge float64
+	// lsn is the container's last commit that the answer knows; 0 where the
+	// answer is about no container.
+	lsn   uint64
+	extra map[string]string
+}
+
+// ServeHTTP answers one request; mount the store as a listener's handler.
+func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	answer := s.exchange(r)
+	header := w.Header()
+	for name, values := range s.headers(r, answer) {
+		header[name] = values
+	}
+	w.WriteHeader(answer.status)
+	if r.Method != http.MethodHead {
+		// A client that went away is no business of the store's.
+		_, _ = w.Write(answer.body)
+	}
+}
+
+// Do answers one request in this process: Store is an azcore
+// policy.Transporter.
+func (s *Store) Do(r *http.Request) (*http.Response, error) {
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	answer := s.exchange(r)
+	if r.Body != nil {
+		// Nothing is left to read and nobody to tell of a failed close.
+		_ = r.Body.Close()
+	}
+	return &http.Response{
+		Status:        strconv.Itoa(answer.status) + " " + http.StatusText(answer.status),
+		StatusCode:    answer.status,
+		Proto:         "HTTP/1.1",
+		ProtoMajor:    1,
+		ProtoMinor:    1,
+		Header:        s.headers(r, answer),
+		Body:          io.NopCloser(bytes.NewReader(answer.body)),
+		ContentLength: int64(len(answer.body)),
+		Request:       r,
+	}, nil
+}
+
+func (s *Store) exchange(r *http.Request) *reply {
+	req, err := s.read(r)
+	if err != nil {
+		return failed(err)
+	}
+	answer, err := s.answer(req)
+	if err != nil {
+		return failed(err)
+	}
+	return answer
+}
+
+func failed(err error) *reply {
+	var f *failure
+	if !errors.As(err, &f) {
+		f = internal(err)
+	}
+	answer := &reply{status: f.status, body: f.body(), charge: chargeRefusal}
+	if f.substatus != 0 {
+		answer.extra = map[string]string{"X-Ms-Substatus": strconv.Itoa(f.substatus)}
+	}
+	return answer
+}
+
+// headers are those that the service gives with every answer and SDKs read.
+// The charge is marked, in a header of the store's own, as the estimate it is.
+func (s *Store) headers(r *http.Request, answer *reply) http.Header {
+	activity := r.Header.Get("X-Ms-Activity-Id")
+	if activity == "" {
+		activity = uuid.NewString()
+	}
+	header := http.Header{
+		"X-Ms-Activity-Id":     {activity},
+		"X-Ms-Request-Charge":  {strconv.FormatFloat(answer.charge, 'f', 2, 64)},
+		"X-Localcosmos-Charge": {"estimate"},
+		"X-Ms-Version":         {r.Header.Get("X-Ms-Version")},
+		"X-Ms-Gatewayversion":  {"version=localcosmos"},
+		"X-Ms-Serviceversion":  {"version=localcosmos"},
+		"X-Ms-Schemaversion":   {"1.18"},
+		"Cache-Control":        {"no-store, no-cache"},
+	}
+	if len(answer.body) > 0 {
+		header["Content-Type"] = []string{"application/json"}
+	}
+	if answer.etag != "" {
+		header["Etag"] = []string{answer.etag}
+	}
+	if answer.lsn > 0 {
+		lsn := strconv.FormatUint(answer.lsn, 10)
+		header["Lsn"] = []string{lsn}
+		header["X-Ms-Session-Token"] = []string{"0:-1#" + lsn}
+		header["X-Ms-Global-Committed-Lsn"] = []string{lsn}
+	}
+	for name, v := range answer.extra {
+		header[name] = []string{v}
+	}
+	return header
+}
+
+// answer finds the operation for a path and method.
+func (s *Store) answer(r *request) (*reply, error) {
+	switch r.method + " " + r.shape {
+	case "GET ":
+		return s.account(r)
+	case "GET dbs":
+		return s.listDatabases(r)
+	case "POST dbs":
+		return s.postDatabase(r)
+	case "GET dbs/*":
+		return s.readDatabase(r)
+	case "DELETE dbs/*":
+		return s.deleteDatabase(r)
+	case "GET dbs/*/colls":
+		return s.listContainers(r)
+	case "POST dbs/*/colls":
+		return s.postContainer(r)
+	case "GET dbs/*/colls/*":
+		return s.readContainer(r)
+	case "PUT dbs/*/colls/*":
+		return s.replaceContainer(r)
+	case "DELETE dbs/*/colls/*":
+		return s.deleteContainer(r)
+	case "GET dbs/*/colls/*/docs", "POST dbs/*/colls/*/docs",
+		"GET dbs/*/colls/*/docs/*", "PUT dbs/*/colls/*/docs/*", "PATCH dbs/*/colls/*/docs/*", "DELETE dbs/*/colls/*/docs/*":
+		return s.onItems(r)
+	}
+	return nil, unsupported("%s on the path /%s", r.method, r.shape)
+}
