@@ -99,6 +99,7 @@ func requestURL(event events.APIGatewayV2HTTPRequest) *url.URL {
 // withoutStage cuts the stage off, which is a part of rawPath unless it is $default or
 // a custom domain hides it. A stage must not be called "api".
 func withoutStage(path, stage string) string {
+	path = "/" + strings.TrimPrefix(path, "/")
 	rest, found := strings.CutPrefix(path, "/"+stage)
 	switch {
 	case stage == "" || stage == "$default" || !found:

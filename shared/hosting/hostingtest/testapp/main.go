@@ -35,7 +35,7 @@ func build(_ context.Context, env func(string) string, log *slog.Logger) (*hosti
 	mux.HandleFunc("/api/large", large)
 	mux.HandleFunc("/api/panic", panics)
 	mux.HandleFunc("/api/slow", slow)
-	mux.HandleFunc("/api/stream", stream)
+	mux.HandleFunc("/api/stream", func(w http.ResponseWriter, r *http.Request) { stream(w, r, log) })
 	mux.HandleFunc("/api/exit/{code}", exit)
 	mux.Handle("GET /api/events", events)
 	return &hosting.App{HTTP: mux, Events: map[string]hosting.EventHandler{
@@ -128,10 +128,11 @@ func slow(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusGatewayTimeout)
 }
 
-func stream(w http.ResponseWriter, r *http.Request) {
+func stream(w http.ResponseWriter, r *http.Request, log *slog.Logger) {
 	io.WriteString(w, "first\n")
 	if http.NewResponseController(w).Flush() == nil && r.FormValue("hold") != "" {
 		<-r.Context().Done()
+		log.Info("the client left")
 		return
 	}
 	io.WriteString(w, "second\n")

@@ -1,0 +1,7 @@
+package hosting
+
+// What the fuzz tests reach into.
+var (
+	ReadEvent  = readEvent
+	RequestURL = requestURL
+)
