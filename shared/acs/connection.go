@@ -3,7 +3,6 @@ package acs
 import (
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -46,7 +45,7 @@ func parseEndpoint(endpoint string) (string, error) {
 	case u.Scheme == "http" && isLoopback(u.Hostname()):
 		u.Host = strings.TrimSuffix(u.Host, ":80")
 	default:
-		return "", fmt.Errorf("acs: the endpoint must begin with https://; http is for loopback hosts only, which %s is not", u.Hostname())
+		return "", errors.New("acs: the endpoint must begin with https://; http is for loopback hosts only")
 	}
 	return u.Scheme + "://" + strings.ToLower(u.Host), nil
 }

@@ -37,7 +37,7 @@ func openState(path string) (*state, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("localacs: %w", err)
 	}
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second})
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: 200 * time.Millisecond})
 	if err != nil {
 		return nil, fmt.Errorf("localacs: %s cannot be opened; does another process use it? %w", path, err)
 	}
