@@ -59,6 +59,7 @@ func TestEventsArriveUnwrapped(t *testing.T) {
 		{"manualTrigger", "", object},
 		{"queueTrigger", "", object},
 		{"queueTrigger", "", `"plain text"`},
+		{"queueTrigger", "", `"\"text in quotes\""`},
 		{"cosmosDBTrigger", "", array},
 		{"eventGridTrigger", "one", object},
 		{"eventGridTrigger", "many", array},
