@@ -26,7 +26,7 @@ func (call operation) refused(resp *http.Response) error {
 	switch {
 	case cause.code == "IdentityNotOwned":
 		return fmt.Errorf("acs: %s: %w", call.name, calling.ErrNotOwned)
-	case cause.code == "InvalidAccessToken" && status == http.StatusUnauthorized:
+	case cause.code == "InvalidAccessToken" && call.path == exchangePath:
 		return problem.New(problem.Invalid, "teams_token_invalid",
 			"The calling service does not accept this Teams user's token. Acquire a new one for the scopes "+
 				"https://auth.msft.communication.azure.com/Teams.ManageCalls and "+

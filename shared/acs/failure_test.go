@@ -12,10 +12,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	azlog "github.com/Azure/azure-sdk-for-go/sdk/azcore/log"
 
 	"switchboard/shared/acs"
-	"switchboard/shared/calling"
 	"switchboard/shared/faults"
 	"switchboard/shared/localacs"
 	"switchboard/shared/problem"
@@ -50,106 +49,86 @@ func wantProblem(t *testing.T, name string, err error, kind problem.Kind, code s
 }
 
 // leak stands for whatever an answer may hold that must not reach a log.
-const leak = "SECRET-OF-THE-ANSWER"
+const leak = "SECRETofTHEanswer"
 
-func always(r faults.Rule) faults.Rule {
-	r.Times = -1
+// says is a fault that answers every request with a status and headers, given
+// as names and values.
+func says(status int, header ...string) faults.Rule {
+	r := faults.Rule{Times: -1, Status: status, Header: map[string]string{}}
+	for i := 0; i < len(header); i += 2 {
+		r.Header[header[i]] = header[i+1]
+	}
+	return r
+}
+
+// saysJSON is a fault that answers every request with a status and a body.
+func saysJSON(status int, body string) faults.Rule {
+	r := says(status, "Content-Type", "application/json")
+	r.Body = body
 	return r
 }
 
 // TestFailures breaks the service in every way, under the deadline of a caller
 // who waits two seconds, and counts what the client asked of it. The clock is
-// that of a synctest bubble, so waits are exact and cost nothing.
+// that of a synctest bubble, which starts with the year 2000: waits are exact
+// and cost nothing.
 func TestFailures(t *testing.T) {
-	body := `{"error":{"code":"Whatever","message":"` + leak + `"}}`
-	json := map[string]string{"Content-Type": "application/json"}
-	with := func(name, value string) map[string]string {
-		return map[string]string{"Content-Type": "application/json", name: value}
-	}
-	inAMinute := func() string { return time.Now().Add(time.Minute).UTC().Format(http.TimeFormat) }
+	const (
+		errorBody = `{"error":{"code":"Whatever","message":"` + leak + `"}}`
+		tokenBody = `{"token":"` + leak + `","expiresOn":"2999-01-01T00:00:00Z"}`
+		all4      = 1600 * time.Millisecond // four tries and the waits between them, with all jitter
+	)
+	html := says(http.StatusOK, "Content-Type", "text/html")
+	html.Body = tokenBody
+	noType := says(http.StatusOK)
+	noType.Body = tokenBody
+	slow := faults.Rule{Times: -1, Delay: faults.Duration(time.Minute)}
+
 	tests := []struct {
 		name     string
-		rule     func() faults.Rule
+		rule     faults.Rule
 		kind     problem.Kind
 		code     string
 		requests int
 		retry    time.Duration // RetryAfter of the error
-		within   time.Duration // how long the caller waited at most
+		within   time.Duration // how long the caller waits at most
 	}{
-		{"throttled without Retry-After", func() faults.Rule { return faults.Rule{Status: 429, Header: json, Body: body} },
-			problem.Unavailable, "calling_throttled", 4, 0, 1600 * time.Millisecond},
-		{"throttled for longer than the deadline", func() faults.Rule { return faults.Rule{Status: 429, Header: with("Retry-After", "30"), Body: body} },
-			problem.Unavailable, "calling_throttled", 1, 30 * time.Second, 0},
-		{"throttled until a date", func() faults.Rule { return faults.Rule{Status: 429, Header: with("Retry-After", inAMinute())} },
-			problem.Unavailable, "calling_throttled", 1, time.Minute, 0},
-		{"throttled in milliseconds", func() faults.Rule { return faults.Rule{Status: 429, Header: with("retry-after-ms", "700")} },
-			problem.Unavailable, "calling_throttled", 3, 700 * time.Millisecond, 1400 * time.Millisecond},
-		{"throttled in Azure's milliseconds", func() faults.Rule { return faults.Rule{Status: 429, Header: with("x-ms-retry-after-ms", "5000")} },
-			problem.Unavailable, "calling_throttled", 1, 5 * time.Second, 0},
-		{"throttled for centuries", func() faults.Rule {
-			return faults.Rule{Status: 429, Header: with("Retry-After", "9223372036854775807")}
-		},
-			problem.Unavailable, "calling_throttled", 1, 24 * time.Hour, 0},
-		{"down", func() faults.Rule { return faults.Rule{Status: 503} },
-			problem.Unavailable, "calling_unavailable", 4, 0, 1600 * time.Millisecond},
-		{"down for a while", func() faults.Rule { return faults.Rule{Status: 503, Header: with("Retry-After", "5")} },
-			problem.Unavailable, "calling_unavailable", 1, 5 * time.Second, 0},
-		{"broken", func() faults.Rule { return faults.Rule{Status: 500, Header: json, Body: body} },
-			problem.Upstream, "calling_failed", 4, 0, 1600 * time.Millisecond},
-		{"a proxy's error page", func() faults.Rule { return faults.Rule{Status: 502, Body: "<html>" + leak} },
-			problem.Upstream, "calling_failed", 4, 0, 1600 * time.Millisecond},
-		{"slow", func() faults.Rule { return faults.Rule{Delay: faults.Duration(time.Minute)} },
-			problem.UpstreamTimeout, "calling_timeout", 2, 0, 2 * time.Second},
-		{"cut before it serves", func() faults.Rule { return faults.Rule{Drop: "before"} },
-			problem.Upstream, "calling_failed", 4, 0, 1600 * time.Millisecond},
-		{"cut before it answers", func() faults.Rule { return faults.Rule{Drop: "after"} },
-			problem.Upstream, "calling_failed", 4, 0, 1600 * time.Millisecond},
-		{"our key is wrong", func() faults.Rule {
-			return faults.Rule{Status: 401, Header: json, Body: `{"error":{"code":"Denied","message":"` + leak + `"}}`}
-		},
-			problem.Upstream, "calling_misconfigured", 1, 0, 0},
-		{"our role is missing", func() faults.Rule { return faults.Rule{Status: 403} },
-			problem.Upstream, "calling_misconfigured", 1, 0, 0},
-		{"not the identity service", func() faults.Rule { return faults.Rule{Status: 404, Body: "<html>" + leak} },
-			problem.Upstream, "calling_misconfigured", 1, 0, 0},
-		{"an unknown api-version", func() faults.Rule {
-			return faults.Rule{Status: 400, Header: json, Body: `{"error":{"code":"UnsupportedApiVersion"}}`}
-		},
-			problem.Upstream, "calling_misconfigured", 1, 0, 0},
-		{"a request it finds wrong", func() faults.Rule { return faults.Rule{Status: 400, Header: json, Body: body} },
-			problem.Internal, "calling_rejected", 1, 0, 0},
-		{"an error code made of prose", func() faults.Rule {
-			return faults.Rule{Status: 418, Header: json, Body: `{"error":{"code":"` + leak + ` "}}`}
-		},
-			problem.Internal, "calling_rejected", 1, 0, 0},
-		{"an answer that is a redirect", func() faults.Rule { return faults.Rule{Status: 302, Header: with("Location", "https://"+leak)} },
-			problem.Upstream, "calling_failed", 1, 0, 0},
-		{"HTML for an answer", func() faults.Rule {
-			return faults.Rule{Status: 200, Header: map[string]string{"Content-Type": "text/html"}, Body: `{"token":"` + leak + `","expiresOn":"2999-01-01T00:00:00Z"}`}
-		},
-			problem.Upstream, "calling_failed", 1, 0, 0},
-		{"no content type", func() faults.Rule {
-			return faults.Rule{Status: 200, Body: `{"token":"` + leak + `","expiresOn":"2999-01-01T00:00:00Z"}`}
-		},
-			problem.Upstream, "calling_failed", 1, 0, 0},
-		{"broken JSON", func() faults.Rule { return faults.Rule{Status: 200, Header: json, Body: `{"token":"` + leak} },
-			problem.Upstream, "calling_failed", 1, 0, 0},
-		{"an empty answer", func() faults.Rule { return faults.Rule{Status: 200, Header: json} },
-			problem.Upstream, "calling_failed", 1, 0, 0},
-		{"no token", func() faults.Rule {
-			return faults.Rule{Status: 200, Header: json, Body: `{"expiresOn":"2999-01-01T00:00:00Z"}`}
-		},
-			problem.Upstream, "calling_failed", 1, 0, 0},
-		{"no expiry", func() faults.Rule { return faults.Rule{Status: 200, Header: json, Body: `{"token":"` + leak + `"}`} },
-			problem.Upstream, "calling_failed", 1, 0, 0},
-		{"an expiry that is no time", func() faults.Rule {
-			return faults.Rule{Status: 200, Header: json, Body: `{"token":"` + leak + `","expiresOn":"` + leak + `"}`}
-		},
-			problem.Upstream, "calling_failed", 1, 0, 0},
-		{"a token that has expired", func() faults.Rule {
-			return faults.Rule{Status: 200, Header: json, Body: `{"token":"` + leak + `","expiresOn":"1999-12-31T23:59:59Z"}`}
-		},
-			problem.Upstream, "calling_failed", 1, 0, 0},
+		{"throttled", saysJSON(429, errorBody), problem.Unavailable, "calling_throttled", 4, 0, all4},
+		{"throttled too long", says(429, "Retry-After", "30"), problem.Unavailable, "calling_throttled", 1, 30 * time.Second, 0},
+		{"throttled until a date", says(429, "Retry-After", "Sat, 01 Jan 2000 00:01:00 GMT"), problem.Unavailable, "calling_throttled", 1, time.Minute, 0},
+		{"throttled until a date gone by", says(429, "Retry-After", "Fri, 31 Dec 1999 23:59:00 GMT"), problem.Unavailable, "calling_throttled", 4, 0, all4},
+		{"throttled for milliseconds", says(429, "retry-after-ms", "700"), problem.Unavailable, "calling_throttled", 3, 700 * time.Millisecond, 1400 * time.Millisecond},
+		{"throttled for Azure's milliseconds", says(429, "x-ms-retry-after-ms", "5000", "Retry-After", "1"), problem.Unavailable, "calling_throttled", 1, 5 * time.Second, 0},
+		{"throttled for centuries", says(429, "Retry-After", "9223372036854775807"), problem.Unavailable, "calling_throttled", 1, 24 * time.Hour, 0},
+		{"throttled without sense", says(429, "Retry-After", "soon"), problem.Unavailable, "calling_throttled", 4, 0, all4},
+
+		{"down", says(503), problem.Unavailable, "calling_unavailable", 4, 0, all4},
+		{"down for a while", says(503, "Retry-After", "5"), problem.Unavailable, "calling_unavailable", 1, 5 * time.Second, 0},
+		{"broken", saysJSON(500, errorBody), problem.Upstream, "calling_failed", 4, 0, all4},
+		{"a proxy in front of it broken", says(502), problem.Upstream, "calling_failed", 4, 0, all4},
+		{"slow", slow, problem.UpstreamTimeout, "calling_timeout", 2, 0, 2 * time.Second},
+		{"cut before it serves", faults.Rule{Times: -1, Drop: "before"}, problem.Upstream, "calling_failed", 4, 0, all4},
+		{"cut before it answers", faults.Rule{Times: -1, Drop: "after"}, problem.Upstream, "calling_failed", 4, 0, all4},
+
+		{"our key is wrong", saysJSON(401, `{"error":{"code":"Denied","message":"`+leak+`"}}`), problem.Upstream, "calling_misconfigured", 1, 0, 0},
+		{"our bearer is wrong", saysJSON(401, `{"error":{"code":"InvalidAccessToken"}}`), problem.Upstream, "calling_misconfigured", 1, 0, 0},
+		{"our role is missing", says(403), problem.Upstream, "calling_misconfigured", 1, 0, 0},
+		{"another service", says(404), problem.Upstream, "calling_misconfigured", 1, 0, 0},
+		{"an unknown api-version", saysJSON(400, `{"error":{"code":"UnsupportedApiVersion"}}`), problem.Upstream, "calling_misconfigured", 1, 0, 0},
+		{"a request it finds wrong", saysJSON(400, errorBody), problem.Internal, "calling_rejected", 1, 0, 0},
+		{"an error code that is prose", saysJSON(418, `{"error":{"code":"`+leak+` "}}`), problem.Internal, "calling_rejected", 1, 0, 0},
+		{"an error code that is long", saysJSON(418, `{"error":{"code":"`+strings.Repeat(leak, 5)+`"}}`), problem.Internal, "calling_rejected", 1, 0, 0},
+
+		{"a redirect", says(302, "Location", "https://"+leak), problem.Upstream, "calling_failed", 1, 0, 0},
+		{"another success", saysJSON(202, tokenBody), problem.Upstream, "calling_failed", 1, 0, 0},
+		{"HTML", html, problem.Upstream, "calling_failed", 1, 0, 0},
+		{"no content type", noType, problem.Upstream, "calling_failed", 1, 0, 0},
+		{"broken JSON", saysJSON(200, `{"token":"`+leak), problem.Upstream, "calling_failed", 1, 0, 0},
+		{"no body", saysJSON(200, ""), problem.Upstream, "calling_failed", 1, 0, 0},
+		{"no token", saysJSON(200, `{"expiresOn":"2999-01-01T00:00:00Z"}`), problem.Upstream, "calling_failed", 1, 0, 0},
+		{"no expiry", saysJSON(200, `{"token":"`+leak+`"}`), problem.Upstream, "calling_failed", 1, 0, 0},
+		{"an expiry that is no time", saysJSON(200, `{"token":"t","expiresOn":"`+leak+`"}`), problem.Upstream, "calling_failed", 1, 0, 0},
+		{"a token that has expired", saysJSON(200, `{"token":"`+leak+`","expiresOn":"1999-12-31T23:59:59Z"}`), problem.Upstream, "calling_failed", 1, 0, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -160,7 +139,7 @@ func TestFailures(t *testing.T) {
 					t.Fatal(err)
 				}
 				injector.Record()
-				injector.Add(always(tt.rule()))
+				injector.Add(tt.rule)
 				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 				defer cancel()
 
@@ -183,99 +162,17 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// TestRecovery makes the service fail once or twice and then work.
-func TestRecovery(t *testing.T) {
-	for _, rule := range []faults.Rule{
-		{Status: 429, Times: 2},
-		{Status: 429, Header: map[string]string{"Retry-After": "1"}},
-		{Status: 503},
-		{Status: 500, Times: 2},
-		{Delay: faults.Duration(time.Minute)},
-		{Drop: "before"},
-		{Drop: "after", Times: 2},
+// TestIncompleteCreations answers a creation with less than it asked for.
+func TestIncompleteCreations(t *testing.T) {
+	for _, body := range []string{
+		`{}`, `null`, `[]`, `{"identity":{}}`, `{"identity":null,"accessToken":{"token":"t","expiresOn":"2999-01-01T00:00:00Z"}}`,
+		`{"identity":{"id":""}}`, `{"identity":{"id":"8:acs:a_b"}}`, `{"identity":{"id":7},"accessToken":{}}`,
+		`{"identity":{"id":"8:acs:a_b"},"accessToken":{"token":"t"}}`,
 	} {
-		t.Run(fmt.Sprintf("%+v", rule), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				service, client, injector := behindFaults(t, acs.Options{})
-				injector.Add(rule)
-				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-				defer cancel()
-				id, token, err := client.Create(ctx, bothScopes, time.Hour)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if access, err := service.Validate(token.Value); err != nil || access.Identity != id {
-					t.Errorf("the token gives %+v, %v; want %s", access, err, id)
-				}
-				if got, want := len(injector.Calls()), max(rule.Times, 1)+1; got != want {
-					t.Errorf("%d requests were made, want %d", got, want)
-				}
-			})
-		})
-	}
-}
-
-// A signature dates from the moment of its try: a service that allows no skew
-// would refuse the second try of a request that was signed once.
-func TestEveryTryIsSignedAnew(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var dates []string
-		service := newService(t, localacs.Options{})
-		transport := faults.Transport{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			dates = append(dates, r.Header.Get("x-ms-date"))
-			if len(dates) == 1 {
-				w.Header().Set("Retry-After", "2")
-				w.WriteHeader(http.StatusTooManyRequests)
-				return
-			}
-			service.ServeHTTP(w, r)
-		})}
-		client, err := acs.NewClientFromConnectionString(service.ConnectionString("https://contoso.communication.azure.com"),
-			&acs.Options{ClientOptions: azcore.ClientOptions{Transport: transport}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, _, err := client.Create(t.Context(), bothScopes, time.Hour); err != nil {
-			t.Fatal(err)
-		}
-		if len(dates) != 2 || dates[0] == dates[1] {
-			t.Errorf("the tries were dated %q, want two dates", dates)
-		}
-	})
-}
-
-func TestCancelledCallerIsToldSo(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
 		_, client, injector := behindFaults(t, acs.Options{})
-		injector.Add(always(faults.Rule{Delay: faults.Duration(time.Minute)}))
-		ctx, cancel := context.WithCancel(t.Context())
-		time.AfterFunc(300*time.Millisecond, cancel)
-		_, _, err := client.Create(ctx, nil, 0)
-		if _, is := errors.AsType[*problem.Error](err); is || !errors.Is(err, context.Canceled) {
-			t.Errorf("a cancelled call gives %v, want context.Canceled and no problem", err)
-		}
-		if got := len(injector.Calls()); got != 1 {
-			t.Errorf("%d requests were made, want 1", got)
-		}
-	})
-}
-
-// TestLostAnswers shows what a lost answer leaves behind: a deletion that is
-// tried again finds nothing, a creation makes a second identity.
-func TestLostAnswers(t *testing.T) {
-	service, client, injector := behindFaults(t, acs.Options{})
-	id, _, err := client.Create(t.Context(), nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	injector.Add(faults.Rule{Drop: "after"})
-	if err := client.Delete(t.Context(), id); !errors.Is(err, calling.ErrNotOwned) || service.Owns(id) {
-		t.Errorf("a deletion whose answer was lost gives %v, want ErrNotOwned and no identity", err)
-	}
-	injector.Add(faults.Rule{Drop: "after"})
-	id, _, err = client.Create(t.Context(), nil, 0)
-	if err != nil || !service.Owns(id) || len(service.Identities()) != 2 {
-		t.Errorf("a creation whose answer was lost leaves %d identities, %v; want 2", len(service.Identities()), err)
+		injector.Add(saysJSON(http.StatusCreated, body))
+		_, _, err := client.Create(t.Context(), bothScopes, 0)
+		wantProblem(t, body, err, problem.Upstream, "calling_failed")
 	}
 }
 
@@ -340,5 +237,36 @@ func TestEntraFailure(t *testing.T) {
 
 	if _, err := acs.NewClient("http://contoso.communication.azure.com", &entra{token: "good"}, nil); err == nil {
 		t.Error("a bearer would go over plain http to another machine")
+	}
+}
+
+// TestLogHoldsNoSecrets listens to everything that the pipeline logs, with
+// bodies asked for.
+func TestLogHoldsNoSecrets(t *testing.T) {
+	var lines []string
+	azlog.SetListener(func(_ azlog.Event, line string) { lines = append(lines, line) })
+	defer azlog.SetListener(nil)
+
+	opts := acs.Options{}
+	opts.Logging.IncludeBody = true
+	service, client, injector := behindFaults(t, opts)
+	injector.Add(faults.Rule{Drop: "after"})
+	id, token, err := client.Create(t.Context(), bothScopes, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	teams := strings.Repeat(leak, 3)
+	if _, err := client.ExchangeTeams(t.Context(), teams, "app", "user"); err == nil {
+		t.Error("nonsense was exchanged")
+	}
+	_, key, _ := strings.Cut(service.ConnectionString(""), "accesskey=")
+	log := strings.Join(lines, "\n")
+	if !strings.Contains(log, "/identities") {
+		t.Fatal("nothing was logged, so nothing is proved")
+	}
+	for name, secret := range map[string]string{"key": key, "token": token.Value, "Teams token": teams, "signature": "Signature=", "answer": `"id":"` + id} {
+		if strings.Contains(log, secret) {
+			t.Errorf("the log holds the %s", name)
+		}
 	}
 }

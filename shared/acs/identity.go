@@ -89,7 +89,7 @@ func (c *Client) Delete(ctx context.Context, id string) error {
 // acts as that user. appID and userID must equal the token's client id (appid
 // or azp) and object id (oid).
 func (c *Client) ExchangeTeams(ctx context.Context, teamsToken, appID, userID string) (calling.Token, error) {
-	call := operation{name: "exchange Teams token", method: http.MethodPost, path: "/teamsUser/:exchangeAccessToken", want: []int{http.StatusOK}}
+	call := operation{name: "exchange Teams token", method: http.MethodPost, path: exchangePath, want: []int{http.StatusOK}}
 	call.body = struct {
 		Token  string `json:"token"`
 		AppID  string `json:"appId"`
@@ -115,7 +115,10 @@ func (c *Client) token(call operation, t accessToken) (calling.Token, error) {
 	return calling.Token{Value: t.Token, ExpiresOn: t.ExpiresOn.UTC()}, nil
 }
 
-const identitiesPath = "/identities"
+const (
+	identitiesPath = "/identities"
+	exchangePath   = "/teamsUser/:exchangeAccessToken"
+)
 
 // identityPath is the path of an identity and a verb on it. The id is escaped
 // as encodeURIComponent does, colons included: the form that the service's
