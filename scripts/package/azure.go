@@ -1,0 +1,88 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// azure stages a script root: the host finds functions only in direct children of it.
+func azure(j job) error {
+	names, err := functions(j.root)
+	if err != nil {
+		return err
+	}
+	if names, err = j.choose(names, "function with a function.json"); err != nil {
+		return err
+	}
+	if err := empty(j.out); err != nil {
+		return err
+	}
+	copies := map[string]string{"host.json": filepath.Join(j.root, "host.json")}
+	for _, name := range names {
+		copies[filepath.Join(name, "function.json")] = filepath.Join(j.root, "functions", name, "function.json")
+	}
+	for to, from := range copies {
+		if err := copyFile(from, filepath.Join(j.out, to)); err != nil {
+			return err
+		}
+	}
+	handler := filepath.Join(j.out, "handler")
+	if err := j.compile("all", handler, "lambda.norpc"); err != nil {
+		return err
+	}
+	zipped := j.out + ".zip"
+	if err := writeZip(zipped, j.out); err != nil {
+		return err
+	}
+	for _, file := range []string{handler, zipped} {
+		if err := j.made(file); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(j.log, "%d functions: %v\n", len(names), names)
+	return nil
+}
+
+// functions returns the folders of functions/ that hold a function.json, sorted.
+func functions(root string) ([]string, error) {
+	files, err := filepath.Glob(filepath.Join(root, "functions", "*", "function.json"))
+	var names []string
+	for _, file := range files {
+		names = append(names, filepath.Base(filepath.Dir(file)))
+	}
+	return names, err
+}
+
+// empty makes an empty folder. It removes only what an earlier run has staged, so that
+// a mistyped -o costs nothing.
+func empty(dir string) error {
+	found, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if len(found) > 0 {
+		for _, mark := range []string{"host.json", "handler"} {
+			if _, err := os.Stat(filepath.Join(dir, mark)); err != nil {
+				return fmt.Errorf("%s is not empty and no staged script root: remove it yourself", dir)
+			}
+		}
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	return os.MkdirAll(dir, 0o755)
+}
+
+func copyFile(from, to string) error {
+	content, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(to, content, 0o644)
+}
