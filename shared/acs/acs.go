@@ -12,7 +12,8 @@
 // # Errors
 //
 // An identity that ACS does not know is calling.ErrNotOwned. A context that
-// was cancelled is context.Canceled. Every other failure is a *problem.Error:
+// was cancelled is context.Canceled. To name no identity is a defect of the
+// caller, and a plain error. Every other failure is a *problem.Error:
 //
 //	calling_throttled      Unavailable      ACS asks for fewer requests; RetryAfter where ACS says
 //	calling_unavailable    Unavailable      ACS is down or cannot be reached

@@ -113,6 +113,9 @@ func walk(t *testing.T, client *acs.Client, service *localacs.Service) {
 	if err != nil || !service.TokenValid(third.Value) {
 		t.Errorf("a token issued after the revocation does not work (%v)", err)
 	}
+	if life := time.Until(third.ExpiresOn); life > 61*time.Minute+2*time.Second { // the revocation may add a second
+		t.Errorf("a token of 61 minutes and a part lives %v", life)
+	}
 	if err := client.Delete(ctx, id); err != nil {
 		t.Fatal(err)
 	}
@@ -132,6 +135,28 @@ func TestCreateWithoutScopesMakesNoToken(t *testing.T) {
 	id, token, err := client.Create(t.Context(), nil, time.Hour)
 	if err != nil || !service.Owns(id) || token != (calling.Token{}) {
 		t.Errorf("Create gives %q, %+v, %v; want an identity and no token", id, token, err)
+	}
+}
+
+// A life that ACS does not grant is refused, never replaced by the default.
+func TestLifeOutOfRange(t *testing.T) {
+	_, client, _ := behindFaults(t, acs.Options{})
+	for _, life := range []time.Duration{30 * time.Second, 59 * time.Minute, -time.Hour, 24*time.Hour + time.Minute} {
+		_, _, err := client.Create(t.Context(), bothScopes, life)
+		wantProblem(t, life.String(), err, problem.Internal, "calling_rejected")
+	}
+}
+
+func TestNoIdentity(t *testing.T) {
+	_, client, injector := behindFaults(t, acs.Options{})
+	_, err := client.Issue(t.Context(), "", bothScopes, 0)
+	for name, err := range map[string]error{"issue": err, "revoke": client.Revoke(t.Context(), ""), "delete": client.Delete(t.Context(), "")} {
+		if err == nil || errors.Is(err, calling.ErrNotOwned) {
+			t.Errorf("%s without an identity gives %v", name, err)
+		}
+	}
+	if calls := injector.Calls(); len(calls) != 0 {
+		t.Errorf("requests were made: %q", calls)
 	}
 }
 

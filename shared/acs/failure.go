@@ -53,12 +53,11 @@ func (call operation) unanswered(ctx context.Context, err error) error {
 		return fmt.Errorf("acs: %s: %w", call.name, context.Canceled)
 	}
 	cause := fmt.Errorf("acs: %s: %s", call.name, connectionFault(err))
-	var network net.Error
 	switch {
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
+	case isTimeout(err):
 		return problem.New(problem.UpstreamTimeout, "calling_timeout",
 			"The calling service did not answer in time. Try again.").Because(cause)
-	case errors.As(err, new(credentialError)):
+	case isCredential(err):
 		return misconfigured().Because(cause)
 	case isDial(err):
 		return unavailable().Because(cause)
@@ -134,13 +133,13 @@ func errorCode(resp *http.Response) string {
 // connectionFault describes a transport error without the text of errors that
 // may quote the request or the answer.
 func connectionFault(err error) string {
-	var network *net.OpError
-	var dns *net.DNSError
-	switch {
-	case errors.As(err, &network):
+	if network, ok := errors.AsType[*net.OpError](err); ok {
 		return network.Error()
-	case errors.As(err, &dns):
+	}
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return dns.Error()
+	}
+	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return "no answer in time"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
@@ -152,11 +151,23 @@ func connectionFault(err error) string {
 	return fmt.Sprintf("no answer (%T)", err)
 }
 
+func isTimeout(err error) bool {
+	network, ok := errors.AsType[net.Error](err)
+	return errors.Is(err, context.DeadlineExceeded) || ok && network.Timeout()
+}
+
 // isDial reports whether no connection came about, so that nothing was sent.
 func isDial(err error) bool {
-	var network *net.OpError
-	return errors.As(err, &network) && (network.Op == "dial" || network.Op == "proxyconnect") ||
-		errors.As(err, new(*net.DNSError))
+	if network, ok := errors.AsType[*net.OpError](err); ok {
+		return network.Op == "dial" || network.Op == "proxyconnect"
+	}
+	_, ok := errors.AsType[*net.DNSError](err)
+	return ok
+}
+
+func isCredential(err error) bool {
+	_, ok := errors.AsType[credentialError](err)
+	return ok
 }
 
 // credential marks the failures of an Entra credential, which would otherwise

@@ -31,15 +31,16 @@ type accessToken struct {
 // life is cut to whole minutes and must lie within calling.MinLife and
 // calling.MaxLife; zero leaves it to ACS, which gives 24 hours.
 //
-// When an answer is lost, the identity it held stays at ACS without a user of
-// ours; the API offers no way to find it again.
+// An id beside an error means that the identity exists and its token is
+// unusable. When an answer is lost, the identity it held stays at ACS without
+// a user of ours; the API offers no way to find it again.
 func (c *Client) Create(ctx context.Context, scopes []calling.Scope, life time.Duration) (id string, token calling.Token, err error) {
 	call := operation{name: "create identity", method: http.MethodPost, path: identitiesPath, want: []int{http.StatusCreated, http.StatusOK}}
 	if len(scopes) > 0 {
 		call.body = struct {
 			Scopes  []calling.Scope `json:"createTokenWithScopes"`
-			Minutes int             `json:"expiresInMinutes,omitempty"`
-		}{scopes, int(life.Minutes())}
+			Minutes *int            `json:"expiresInMinutes,omitempty"`
+		}{scopes, minutes(life)}
 	}
 	var answer identity
 	if err := c.do(ctx, call, &answer); err != nil {
@@ -60,8 +61,8 @@ func (c *Client) Issue(ctx context.Context, id string, scopes []calling.Scope, l
 	call := operation{name: "issue token", method: http.MethodPost, path: identityPath(id, "/:issueAccessToken"), want: []int{http.StatusOK}}
 	call.body = struct {
 		Scopes  []calling.Scope `json:"scopes"`
-		Minutes int             `json:"expiresInMinutes,omitempty"`
-	}{scopes, int(life.Minutes())}
+		Minutes *int            `json:"expiresInMinutes,omitempty"`
+	}{scopes, minutes(life)}
 	var answer accessToken
 	if err := c.do(ctx, call, &answer); err != nil {
 		return calling.Token{}, err
@@ -100,6 +101,16 @@ func (c *Client) ExchangeTeams(ctx context.Context, teamsToken, appID, userID st
 		return calling.Token{}, err
 	}
 	return c.token(call, answer)
+}
+
+// minutes is a life as ACS takes it. A life too short is sent as it is, to be
+// refused: only zero stands for the default.
+func minutes(life time.Duration) *int {
+	if life == 0 {
+		return nil
+	}
+	m := int(life / time.Minute)
+	return &m
 }
 
 // token takes a token from an answer only if a caller could use it.

@@ -12,7 +12,8 @@
 //
 // The preview's customId and the access/teamsExtension operations of 2025-06-30
 // are missing. A token works or not at once, where ACS takes up to 15 minutes to
-// enforce a revocation; a second access key and key rotation do not exist.
+// enforce a revocation; a second access key and key rotation do not exist. Every
+// token names the United States as its resource's location.
 //
 // Where nothing is recorded of the service, these are assumptions: the window of
 // 15 minutes around x-ms-date; the message for a wrong signature, date or bearer
