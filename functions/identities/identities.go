@@ -18,12 +18,13 @@ type handler struct {
 	life       time.Duration
 }
 
-// named is the part of every path that names an identity.
-type named struct {
+// Named is the part of every path that names an identity. It is exported for
+// huma, which reads only such fields.
+type Named struct {
 	Name string `path:"name" pattern:"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$" patternDescription:"1 to 64 of a-z 0-9 -, beginning and ending with a letter or a digit" doc:"The name of the bot or service" example:"reception"`
 }
 
-func (n named) key() identity.Key { return identity.ServiceKey(n.Name) }
+func (n Named) key() identity.Key { return identity.ServiceKey(n.Name) }
 
 // description is what an administrator says of an identity.
 type description struct {
@@ -60,7 +61,7 @@ func render(rec *identity.Record) item {
 }
 
 func (h handler) put(ctx context.Context, in *struct {
-	named
+	Named
 	IfMatch string `header:"If-Match" doc:"Change only this version"`
 	Body    description
 }) (*found, error) {
@@ -95,7 +96,7 @@ func (h handler) put(ctx context.Context, in *struct {
 	return show(http.StatusOK, rec), nil
 }
 
-func (h handler) get(ctx context.Context, in *named) (*found, error) {
+func (h handler) get(ctx context.Context, in *Named) (*found, error) {
 	rec, err := h.identities.Get(ctx, in.key())
 	if err != nil {
 		return nil, err
@@ -104,7 +105,7 @@ func (h handler) get(ctx context.Context, in *named) (*found, error) {
 }
 
 func (h handler) delete(ctx context.Context, in *struct {
-	named
+	Named
 	IfMatch string `header:"If-Match" doc:"Delete only this version"`
 }) (*struct{}, error) {
 	return nil, h.identities.Erase(ctx, in.key(),
@@ -113,7 +114,7 @@ func (h handler) delete(ctx context.Context, in *struct {
 }
 
 func (h handler) token(ctx context.Context, in *struct {
-	named
+	Named
 	Body *grant.Body `required:"false"`
 }) (*struct{ Body grant.Answer }, error) {
 	body := grant.Body{}

@@ -20,11 +20,13 @@ type handler struct {
 
 type answer struct{ Body grant.Answer }
 
-type queried struct {
+// Queried is the part of a request that asks in the query. It is exported for
+// huma, which reads only such fields.
+type Queried struct {
 	Scope []string `query:"scope,explode" maxItems:"20" doc:"What the token is for, separated by commas: chat, chat.join, chat.join.limited, voip, voip.join. Left out: chat and voip" example:"voip,chat"`
 }
 
-func (h handler) get(ctx context.Context, in *queried) (*answer, error) {
+func (h handler) get(ctx context.Context, in *Queried) (*answer, error) {
 	want, err := grant.Wish("query.scope", in.Scope, nil, h.life)
 	if err != nil {
 		return nil, err
@@ -35,11 +37,11 @@ func (h handler) get(ctx context.Context, in *queried) (*answer, error) {
 // post takes the scopes from the body, or, as the web chat sample sends them,
 // from the query of a request without a body.
 func (h handler) post(ctx context.Context, in *struct {
-	queried
+	Queried
 	Body *grant.Body `required:"false"`
 }) (*answer, error) {
 	if in.Body == nil {
-		return h.get(ctx, &in.queried)
+		return h.get(ctx, &in.Queried)
 	}
 	location, scopes := "body.scopes", in.Body.Scopes
 	if len(scopes) == 0 {
@@ -78,5 +80,5 @@ func (h handler) refresh(ctx context.Context, in *struct {
 	if err != nil || rec.CallingID != in.CommunicationUserID {
 		return nil, problem.New(problem.NotFound, "identity_not_yours", "This is not your calling identity. GET /api/token gives a token for yours.")
 	}
-	return h.get(ctx, &queried{})
+	return h.get(ctx, &Queried{})
 }
