@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 
@@ -14,6 +15,12 @@ import (
 
 // The same request has the same answer on every host: that is the contract of the
 // package. What the hosts themselves change is listed here and nowhere else.
+//
+// A real Azure Functions host takes part when there is one. Stage the test program for
+// it, start the host on that folder (func start), and say where it answers:
+//
+//	SWITCHBOARD_TEST_STAGE=/tmp/app go test -run TestStageForARealHost ./shared/hosting
+//	SWITCHBOARD_TEST_FUNCTIONS_URL=http://127.0.0.1:7071 go test -run TestEveryHost ./shared/hosting
 const (
 	forwardingChanges = 1 << iota // a forwarding host rebuilds it
 	proxyingChanges               // a proxying host encodes it twice
@@ -130,6 +137,10 @@ func TestEveryHostGivesTheSameAnswers(t *testing.T) {
 		{"Lambda, HTTP API with a stage", startLambda(t, hostingtest.LambdaOptions{Stage: "prod"}), httpAPIChanges, "a1b2c3.execute-api.eu-central-1.amazonaws.com"},
 		{"Lambda, Function URL", startLambda(t, hostingtest.LambdaOptions{FunctionURL: true}), functionURLs, "a1b2c3.lambda-url.eu-central-1.on.aws"},
 	}
+	if real := os.Getenv("SWITCHBOARD_TEST_FUNCTIONS_URL"); real != "" {
+		hosts = append(hosts, hosts[1])
+		hosts[len(hosts)-1].name, hosts[len(hosts)-1].through = "Azure, real", via(strings.TrimPrefix(real, "http://"))
+	}
 	for _, h := range hosts {
 		t.Run(h.name, func(t *testing.T) {
 			for _, x := range exchanges() {
@@ -138,6 +149,16 @@ func TestEveryHostGivesTheSameAnswers(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestStageForARealHost(t *testing.T) {
+	dir := os.Getenv("SWITCHBOARD_TEST_STAGE")
+	if dir == "" {
+		t.Skip("SWITCHBOARD_TEST_STAGE names no folder to stage in")
+	}
+	if err := os.CopyFS(dir, os.DirFS(stage(t))); err != nil {
+		t.Fatal(err)
 	}
 }
 

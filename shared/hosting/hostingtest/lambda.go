@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,7 +20,7 @@ import (
 
 // LambdaOptions describe one Lambda function and what stands in front of it.
 type LambdaOptions struct {
-	Bootstrap   string        // the executable
+	Bootstrap   string        // the absolute path of the executable; its folder is the working directory
 	Env         []string      // environment variables, "NAME=value"
 	Handler     string        // the Handler setting; "" = bootstrap
 	Timeout     time.Duration // of one invocation; 0 = 3 s, Lambda's default
@@ -146,6 +147,7 @@ func (l *Lambda) start() error {
 		}
 	}
 	cmd := exec.Command(l.o.Bootstrap)
+	cmd.Dir = filepath.Dir(l.o.Bootstrap)
 	cmd.Env = append(machineEnv(),
 		"AWS_LAMBDA_RUNTIME_API="+strings.TrimPrefix(l.api.URL, "http://"), "_HANDLER="+l.o.Handler,
 		"AWS_LAMBDA_FUNCTION_NAME=test", "AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
