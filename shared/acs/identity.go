@@ -24,6 +24,10 @@ type accessToken struct {
 	ExpiresOn time.Time `json:"expiresOn"`
 }
 
+// createTry is how long a try at making an identity may take: a slow one that
+// is given up and repeated leaves an identity that nobody knows.
+const createTry = 4 * time.Second
+
 // Create makes an identity and, in the same call, a token for it with the
 // given scopes and life. Without scopes it makes the identity only, and the
 // token is zero.
@@ -35,7 +39,7 @@ type accessToken struct {
 // unusable. When an answer is lost, the identity it held stays at ACS without
 // a user of ours; the API offers no way to find it again.
 func (c *Client) Create(ctx context.Context, scopes []calling.Scope, life time.Duration) (id string, token calling.Token, err error) {
-	call := operation{name: "create identity", method: http.MethodPost, path: identitiesPath, want: []int{http.StatusCreated, http.StatusOK}}
+	call := operation{name: "create identity", method: http.MethodPost, path: identitiesPath, want: []int{http.StatusCreated, http.StatusOK}, leastTry: createTry}
 	if len(scopes) > 0 {
 		call.body = struct {
 			Scopes  []calling.Scope `json:"createTokenWithScopes"`

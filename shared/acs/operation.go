@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
@@ -19,12 +20,18 @@ type operation struct {
 	path   string // escaped
 	body   any    // sent as JSON; nil for none
 	want   []int  // the statuses of success
+
+	// leastTry is the time that a try is given at least. A call that is given
+	// up may be carried out all the same.
+	leastTry time.Duration
 }
 
 // do calls the API and reads its JSON answer into answer, which is nil where
 // none is expected.
 func (c *Client) do(ctx context.Context, call operation, answer any) error {
-	req, err := c.request(withPatience(ctx, c.retry), call)
+	retry := c.retry
+	retry.TryTimeout = max(retry.TryTimeout, call.leastTry)
+	req, err := c.request(withPatience(ctx, retry), call)
 	if err != nil {
 		return err
 	}

@@ -72,7 +72,7 @@ func TestRecovery(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				service, client, injector := behindFaults(t, acs.Options{})
 				injector.Add(rule)
-				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+				ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
 				defer cancel()
 				id, token, err := client.Create(ctx, bothScopes, time.Hour)
 				if err != nil {
@@ -87,6 +87,20 @@ func TestRecovery(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A create that was given up and repeated would leave an identity nobody knows.
+func TestASlowCreateIsNotRepeated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		service, client, injector := behindFaults(t, acs.Options{})
+		injector.Add(faults.Rule{Delay: faults.Duration(3 * time.Second)})
+		if _, _, err := client.Create(t.Context(), bothScopes, time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(service.Identities()); n != 1 {
+			t.Errorf("%d identities were made", n)
+		}
+	})
 }
 
 // A signature dates from the moment of its try: a service that allows no skew

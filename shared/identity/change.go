@@ -24,6 +24,9 @@ func (r *Registry) allocate(ctx context.Context, rec *Record, who Subject, want 
 	}
 	id, token, err := r.Provider.Create(ctx, want.Scopes, want.Life)
 	if err != nil {
+		if id != "" { // made, but of no use
+			r.discard(ctx, id)
+		}
 		r.release(ctx, rec)
 		return outcome{}, err
 	}

@@ -52,7 +52,8 @@ type Store interface {
 
 // Provider is the calling provider, as far as identities go; *acs.Client is
 // one. Issue, Revoke and Delete return calling.ErrNotOwned for an identity that
-// the provider does not know; other errors are *problem.Error.
+// the provider does not know; other errors are *problem.Error. An id that Create
+// returns beside an error is one that was made and is of no use.
 type Provider interface {
 	Create(ctx context.Context, scopes []calling.Scope, life time.Duration) (id string, token calling.Token, err error)
 	Issue(ctx context.Context, id string, scopes []calling.Scope, life time.Duration) (calling.Token, error)
