@@ -102,7 +102,7 @@ type Subject struct {
 func (r *Registry) Get(ctx context.Context, key Key) (*Record, error) {
 	rec, err := r.read(ctx, key)
 	if err == nil && !rec.mapped() {
-		err = unknown()
+		err = unknown(key)
 	}
 	return rec, err
 }
@@ -195,8 +195,12 @@ func (r *Registry) together(ctx context.Context, key Key, what string, work func
 	}
 }
 
-func unknown() error {
-	return problem.New(problem.NotFound, "identity_unknown", "There is no calling identity yet. One is made by the first token request, or by POST /api/user.")
+func unknown(key Key) error {
+	detail := "There is no calling identity yet. One is made by the first token request, or by POST /api/user."
+	if key.pk == servicesPartition {
+		detail = "There is no bot or service of this name. PUT makes it."
+	}
+	return problem.New(problem.NotFound, "identity_unknown", "%s", detail)
 }
 
 func contended() error {

@@ -91,7 +91,7 @@ func (r *Registry) issue(ctx context.Context, who Subject, want Want, arrived ti
 			return outcome{}, erased{at: rec.ErasedAt, error: problem.New(problem.Conflict, "identity_erased", "This identity was deleted while the request was under way.")}
 		}
 		if who.MustExist && (rec.ETag == "" || !rec.ErasedAt.IsZero()) {
-			return outcome{}, unknown()
+			return outcome{}, unknown(who.Key)
 		}
 		if token, ok := r.warm(ctx, rec, want); ok {
 			return outcome{record: rec, token: token}, nil

@@ -1,0 +1,237 @@
+package functions_test
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"switchboard/functions"
+	"switchboard/shared/localoidc"
+	"switchboard/shared/signin"
+	"switchboard/shared/testbed"
+)
+
+// The callers of the matrix.
+const (
+	nobody    = "no token"
+	tampered  = "tampered token"
+	unsigned  = "alg none"
+	expired   = "expired token"
+	elsewhere = "wrong audience"
+	scopeless = "neither scope nor role"
+	stranger  = "stranger" // signed in, unknown here so far
+	member    = "user"     // signed in, with a mapping
+	admin     = "administrator"
+)
+
+// expectation is the status that each caller gets, in the order of callers.
+type expectation map[string]int
+
+// everybody is for operations without sign-in: any token, or none, will do.
+func everybody(status int) expectation {
+	e := expectation{}
+	for _, who := range callers {
+		e[who] = status
+	}
+	return e
+}
+
+var callers = []string{nobody, tampered, unsigned, expired, elsewhere, scopeless, stranger, member, admin}
+
+// signedIn refuses who cannot be believed or lacks the scope, and gives the
+// rest what is said.
+func signedIn(atStranger, atMember, atAdmin int) expectation {
+	e := expectation{nobody: 401, tampered: 401, unsigned: 401, expired: 401, elsewhere: 401, scopeless: 403}
+	e[stranger], e[member], e[admin] = atStranger, atMember, atAdmin
+	return e
+}
+
+// matrix has a row for every operation of every function. A new operation
+// without one fails TestAuthorisation.
+var matrix = map[string]struct {
+	path, body string // with {mine}: the caller's calling identity
+	headers    []string
+	want       expectation
+}{
+	"get-health":           {path: "/api/health", want: everybody(200)},
+	"get-token":            {path: "/api/token", want: signedIn(200, 200, 200)},
+	"issue-token":          {path: "/api/token", body: `{}`, want: signedIn(200, 200, 200)},
+	"revoke-tokens":        {path: "/api/token", want: signedIn(204, 204, 204)},
+	"exchange-teams-token": {path: "/api/token/teams", headers: []string{"teams-user-aad-token: x"}, want: signedIn(400, 400, 400)},
+	"refresh-token":        {path: "/api/refreshToken/{mine}", want: signedIn(404, 200, 200)},
+	"get-user":             {path: "/api/user", want: signedIn(404, 200, 200)},
+	"create-user":          {path: "/api/user", want: signedIn(201, 200, 200)},
+	"update-user":          {path: "/api/user", body: `{"displayName":"x"}`, want: signedIn(404, 200, 200)},
+	"delete-user":          {path: "/api/user", want: signedIn(204, 204, 204)},
+	"list-identities":      {path: "/api/identities", want: signedIn(403, 403, 200)},
+	"put-identity":         {path: "/api/identities/x", body: `{"kind":"bot"}`, want: signedIn(403, 403, 200)},
+	"get-identity":         {path: "/api/identities/x", want: signedIn(403, 403, 200)},
+	"delete-identity":      {path: "/api/identities/x", want: signedIn(403, 403, 204)},
+	"issue-identity-token": {path: "/api/identities/x/token", want: signedIn(403, 403, 200)},
+}
+
+func TestAuthorisation(t *testing.T) {
+	b := testbed.New(t, functions.All(), nil)
+	elsewhereURL := trusting(t, b, "api://other")
+
+	for id, op := range operations(t, b) {
+		row, ok := matrix[id]
+		if !ok {
+			t.Errorf("operation %s has no row in the matrix", id)
+			continue
+		}
+		for _, who := range callers {
+			t.Run(id+"/"+who, func(t *testing.T) {
+				client, mine := caller(t, b, who, elsewhereURL)
+				answer := client.Do(op.method, strings.ReplaceAll(row.path, "{mine}", mine), row.body, row.headers...)
+				if answer.Status != row.want[who] {
+					t.Errorf("status %d, want %d: %s", answer.Status, row.want[who], answer.Body)
+				}
+				challenge := answer.Header.Get("WWW-Authenticate")
+				if answer.Status == 401 && !strings.HasPrefix(challenge, "Bearer") {
+					t.Errorf("401 with WWW-Authenticate %q", challenge)
+				}
+				if answer.Status >= 400 {
+					answer.Problem(answer.Status, answer.Text("code"))
+				}
+				if answer.Header.Get("X-Request-Id") == "" || answer.Header.Get("Cache-Control") != "no-store" {
+					t.Errorf("headers that every answer has are missing: %v", answer.Header)
+				}
+			})
+		}
+	}
+	for id := range matrix {
+		if _, ok := operations(t, b)[id]; !ok {
+			t.Errorf("the matrix has a row for %s, which is no operation", id)
+		}
+	}
+}
+
+type operation struct{ method, path string }
+
+// operations are those of the description, by id.
+func operations(t *testing.T, b *testbed.Bed) map[string]operation {
+	t.Helper()
+	var doc struct {
+		Paths map[string]map[string]struct {
+			OperationID string `json:"operationId"`
+		} `json:"paths"`
+	}
+	if err := json.Unmarshal(b.Nobody().Get("/api/openapi.json").Want(http.StatusOK).Body, &doc); err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]operation{}
+	for path, methods := range doc.Paths {
+		for method, op := range methods {
+			all[op.OperationID] = operation{method: strings.ToUpper(method), path: path}
+		}
+	}
+	return all
+}
+
+// trusting starts an instance that accepts tokens for another audience.
+func trusting(t *testing.T, b *testbed.Bed, audience string) string {
+	t.Helper()
+	issuers, err := json.Marshal([]signin.Issuer{{Issuer: testbed.Issuer, Audiences: []string{audience}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Set("SWITCHBOARD_ISSUERS", string(issuers))
+	return b.Start()
+}
+
+// caller returns a client of the kind and its calling identity, after it has
+// put the world in order: mallory is unknown, the identity x exists. The
+// administrator has a mapping, too.
+func caller(t *testing.T, b *testbed.Bed, who, elsewhereURL string) (testbed.Client, string) {
+	t.Helper()
+	b.As("mallory").Do("DELETE", "/api/user", "").Want(http.StatusNoContent)
+	b.As("ada", signin.RoleAdmin).Do("PUT", "/api/identities/x", `{"kind":"bot"}`)
+	mapped := func(c testbed.Client) (testbed.Client, string) {
+		a := c.Do("POST", "/api/user", "")
+		return c, a.Text("communicationUserId")
+	}
+	user := b.As("grace")
+	switch who {
+	case nobody:
+		return b.Nobody(), "8:acs:x"
+	case tampered:
+		parts := strings.Split(user.Token, ".")
+		user.Token = parts[0] + "." + parts[1] + "." + strings.Repeat("A", len(parts[2]))
+	case unsigned:
+		user.Token = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0." + strings.Split(user.Token, ".")[1] + "."
+	case expired:
+		user.Token = minted(t, b, localoidc.Grant{User: "grace", Scope: "access_as_user", Life: -5 * time.Minute})
+	case elsewhere:
+		return user.At(elsewhereURL), "8:acs:x"
+	case scopeless:
+		user.Token = minted(t, b, localoidc.Grant{User: "grace", Roles: []string{}, Life: time.Hour})
+	case stranger:
+		return b.As("mallory"), "8:acs:x"
+	case member:
+		return mapped(user)
+	case admin:
+		return mapped(b.As("ada", signin.RoleAdmin))
+	}
+	return user, "8:acs:x"
+}
+
+func minted(t *testing.T, b *testbed.Bed, g localoidc.Grant) string {
+	t.Helper()
+	token, err := b.Cloud.OIDC.Mint(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+// TestADaemonIsACaller: a service signs in with a role instead of a scope.
+func TestADaemonIsACaller(t *testing.T) {
+	b := testbed.New(t, functions.All(), nil)
+	c := b.Nobody()
+	c.Token = minted(t, b, localoidc.Grant{User: "linus", Roles: []string{signin.RoleService}, Life: time.Hour})
+	c.Get("/api/token").Want(http.StatusOK)
+	c.Get("/api/identities").Problem(http.StatusForbidden, "role_missing")
+}
+
+func TestDescription(t *testing.T) {
+	b := testbed.New(t, functions.All(), nil)
+	doc := b.Nobody().Get("/api/openapi.json").Want(http.StatusOK).JSON()
+	if v, _ := doc["openapi"].(string); !strings.HasPrefix(v, "3.1.") {
+		t.Errorf("openapi %q", v)
+	}
+	for path, methods := range doc["paths"].(map[string]any) {
+		for method, op := range methods.(map[string]any) {
+			responses := op.(map[string]any)["responses"].(map[string]any)
+			for status, response := range responses {
+				if status < "400" {
+					continue
+				}
+				content, _ := response.(map[string]any)["content"].(map[string]any)
+				if got := slices.Collect(maps.Keys(content)); len(got) != 1 || got[0] != "application/problem+json" {
+					t.Errorf("%s %s: %s is described as %v", method, path, status, got)
+				}
+			}
+			if _, ok := responses["422"]; ok {
+				t.Errorf("%s %s: describes 422, which is never answered", method, path)
+			}
+		}
+	}
+	page := string(b.Nobody().Get("/api/docs").Want(http.StatusOK).Body)
+	parts := regexp.MustCompile(`(?:src|href)="([^"]+)"`).FindAllStringSubmatch(page, -1)
+	if len(parts) == 0 {
+		t.Errorf("the documentation page has no parts: %s", page)
+	}
+	for _, part := range parts {
+		if !strings.HasPrefix(part[1], "/api/docs/") {
+			t.Errorf("the documentation page needs %s from elsewhere", part[1])
+			continue
+		}
+		b.Nobody().Get(part[1]).Want(http.StatusOK)
+	}
+}
