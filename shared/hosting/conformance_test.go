@@ -104,6 +104,7 @@ func exchanges() []exchange {
 			wantHeader: http.Header{"Content-Type": {"application/octet-stream"}}},
 		{name: "large", url: "/api/large?bytes=3000000", status: 200, wantBody: strings.Repeat("x", 3_000_000)},
 		{name: "stream", url: "/api/stream", status: 200, wantBody: "first\nsecond\n", wantHeader: http.Header{"Content-Type": {"text/plain; charset=utf-8"}}},
+		{name: "early hints", url: "/api/hints", status: 202, wantBody: "done"},
 		{name: "panic", url: "/api/panic", status: 500, wantHeader: http.Header{"Content-Type": {"application/problem+json"}, "X-Half-Done": nil},
 			wantBody: `{"code":"internal","detail":"Something went wrong here. Try again; if it stays, report the request id.","status":500,"title":"Internal Server Error"}` + "\n"},
 		{name: "no content", url: "/api/status/204", status: 204, wantHeader: emptyHeader},

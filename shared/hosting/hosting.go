@@ -70,6 +70,7 @@ type Process struct {
 func Main(build Builder) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	slog.SetDefault(newLogger(os.Stdout))
 	return Run(ctx, Process{Env: os.Getenv, Stdout: os.Stdout, Stderr: os.Stderr}, build)
 }

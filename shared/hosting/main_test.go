@@ -54,7 +54,7 @@ func stage(t *testing.T) string {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(root, "handler"), program, 0o755)
-	for _, name := range []string{"echo", "status", "cookies", "binary", "large", "panic", "slow", "stream", "exit", "events"} {
+	for _, name := range []string{"echo", "status", "cookies", "binary", "large", "hints", "panic", "slow", "stream", "exit", "events"} {
 		stageFunction(t, root, hosting.FunctionFile{Name: name, Route: name + "/{*rest}"})
 	}
 	for _, name := range []string{"record", "fail", "crash", "missing"} {

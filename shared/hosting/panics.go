@@ -2,6 +2,7 @@ package hosting
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -28,7 +29,7 @@ func answerPanics(next http.Handler, log *slog.Logger) http.Handler {
 				panic(http.ErrAbortHandler)
 			}
 			clear(w.Header())
-			writeProblem(w, problem.From(fmt.Errorf("panic")))
+			writeProblem(w, problem.From(errors.New("panic")))
 		}()
 		next.ServeHTTP(begun, r)
 	})

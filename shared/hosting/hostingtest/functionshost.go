@@ -95,10 +95,10 @@ func (h *FunctionsHost) Handler() string { return h.worker.addr }
 
 func (h *FunctionsHost) serve(w http.ResponseWriter, r *http.Request) {
 	path := hostPath(r.URL)
-	switch f := h.script.find(r.Method, path); {
-	case path == "/" && r.Method == http.MethodGet && f == nil:
+	switch routed := h.script.routed(r.Method, path); {
+	case path == "/" && r.Method == http.MethodGet && !routed:
 		io.WriteString(w, "Your Functions app is up and running.")
-	case f == nil:
+	case !routed:
 		w.WriteHeader(http.StatusNotFound)
 	case h.worker.await(r.Context()) != nil && h.Err() == nil:
 		w.WriteHeader(http.StatusInternalServerError)

@@ -169,22 +169,23 @@ func target(t *testing.T, host *hostingtest.FunctionsHost, sent string) string {
 	return string(body)
 }
 
-func TestTheClosestRouteWins(t *testing.T) {
+func TestRoutes(t *testing.T) {
 	t.Parallel()
-	function := func(route string) string { return strings.Replace(httpJSON, "x/{*rest}", route, 1) }
-	// The event function's name shows which route was found: only "b" takes PUT.
-	dir := root(t, map[string]string{
-		"a/function.json": function("friends/{id}"),
-		"b/function.json": strings.Replace(function("friends/lookup"), `["get","post"]`, `["put"]`, 1),
-		"c/function.json": strings.Replace(function("friends/{id}/block"), `["get","post"]`, `["get"]`, 1),
-	})
-	host, err := start(t, dir, "serve", false)
+	function := func(route, methods string) string {
+		return strings.NewReplacer("x/{*rest}", route, `["get","post"]`, methods).Replace(httpJSON)
+	}
+	host, err := start(t, root(t, map[string]string{
+		"a/function.json": function("friends/{id}", `["get"]`),
+		"b/function.json": function("friends/{id}/block", `["PUT"]`),
+		"c/function.json": strings.Replace(function("", "[]"), `,"route":""`, "", 1),
+	}), "serve", false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
-		"/api/friends/u1": "/api/friends/u1", "/api/friends/lookup": "/api/friends/lookup", "/api/friends/u1/block": "/api/friends/u1/block",
-		"/api/friends": "404", "/api/friends/u1/other": "404",
+		"/api/friends/u1": "/api/friends/u1", "/api/Friends/u1/": "/api/Friends/u1/", "/api/c": "/api/c",
+		"/api/friends": "404", "/api/friends/u1/other": "404", "/api/friends/u1/block": "404",
+		"/api/c/more": "404", "/friends/u1": "404", "/": "Your Functions app is up and running.",
 	} {
 		if got := target(t, host, path); got != want {
 			t.Errorf("%s: %s, want %s", path, got, want)

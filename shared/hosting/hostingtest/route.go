@@ -22,49 +22,29 @@ func newRoute(prefix, template string, methods []string) route {
 	return r
 }
 
-// How closely a template's segment fits; the host prefers the closest.
-const (
-	fitsLiterally = iota
-	fitsParameter
-	fitsRest
-)
-
-// match returns how the route fits the path, segment by segment, or false.
-func (r route) match(method, path string) (fit []int, ok bool) {
-	if len(r.methods) > 0 && !slices.Contains(r.methods, strings.ToLower(method)) {
-		return nil, false
+// match reports whether the host would send the request to the route's function.
+func (r route) match(method, path string) bool {
+	if len(r.methods) > 0 && !slices.Contains(r.methods, strings.ToLower(method)) || strings.Contains(path, "//") {
+		return false
 	}
 	given := strings.Split(strings.Trim(path, "/"), "/")
 	for i, segment := range r.segments {
 		switch {
 		case strings.HasPrefix(segment, "{*"):
-			return append(fit, fitsRest), true
-		case i >= len(given) || given[i] == "":
-			return nil, false
-		case strings.HasPrefix(segment, "{"):
-			fit = append(fit, fitsParameter)
-		case strings.EqualFold(segment, given[i]):
-			fit = append(fit, fitsLiterally)
-		default:
-			return nil, false
+			return true
+		case i >= len(given):
+			return false
+		case !strings.HasPrefix(segment, "{") && !strings.EqualFold(segment, given[i]):
+			return false
 		}
 	}
-	return fit, len(given) == len(r.segments)
+	return len(given) == len(r.segments)
 }
 
-// find returns the HTTP function whose route fits best, or nil.
-func (s *script) find(method, path string) *function {
-	var best *function
-	var bestFit []int
-	for _, f := range s.functions {
-		if !f.isHTTP() || strings.Contains(path, "//") {
-			continue
-		}
-		if fit, ok := f.route.match(method, path); ok && (best == nil || slices.Compare(fit, bestFit) < 0) {
-			best, bestFit = f, fit
-		}
-	}
-	return best
+// routed reports whether any HTTP function takes the request. Which one makes no
+// difference: the handler is not told.
+func (s *script) routed(method, path string) bool {
+	return slices.ContainsFunc(s.functions, func(f *function) bool { return f.isHTTP() && f.route.match(method, path) })
 }
 
 // hostPath is a request's path as the host's server (Kestrel) sees it: all decoded but

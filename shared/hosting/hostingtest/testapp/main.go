@@ -34,6 +34,7 @@ func build(_ context.Context, env func(string) string, log *slog.Logger) (*hosti
 	mux.HandleFunc("/api/binary", binary)
 	mux.HandleFunc("/api/large", large)
 	mux.HandleFunc("/api/panic", panics)
+	mux.HandleFunc("/api/hints", hints)
 	mux.HandleFunc("/api/slow", slow)
 	mux.HandleFunc("/api/stream", func(w http.ResponseWriter, r *http.Request) { stream(w, r, log) })
 	mux.HandleFunc("/api/exit/{code}", exit)
@@ -120,6 +121,13 @@ func panics(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, strings.Repeat("x", 1<<16))
 	}
 	panic("hidden panic")
+}
+
+// hints sends an informational answer before the real one.
+func hints(w http.ResponseWriter, _ *http.Request) {
+	w.WriteHeader(http.StatusEarlyHints)
+	w.WriteHeader(http.StatusAccepted)
+	io.WriteString(w, "done")
 }
 
 // slow answers 504 when the host's deadline is near, as the product does.
