@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -59,6 +60,7 @@ func TestForgedAndBrokenTokensAreRefused(t *testing.T) {
 		"five parts, as if encrypted":        {"a.b.c.d.e", "token_invalid"},
 		"no signature":                       {parts[0] + "." + parts[1] + ".", "token_invalid"},
 		"line breaks in it":                  {parts[0] + ".\n" + parts[1] + "." + parts[2], "token_invalid"},
+		"a line break in the signature":      {parts[0] + "." + parts[1] + "." + parts[2] + "\n", "token_invalid"},
 		"padding":                            {k1.sign(t, good) + "==", "token_invalid"},
 		"17 KB":                              {k1.sign(t, w.plainClaims(map[string]any{"x": strings.Repeat("x", 17<<10)})), "token_invalid"},
 		"alg none":                           {none, "token_invalid"},
@@ -194,6 +196,20 @@ func TestKeySetsWithBadKeys(t *testing.T) {
 	}
 }
 
+// TestWeakKeysVerifyNothing publishes a key that golang-jwt would take.
+func TestWeakKeysVerifyNothing(t *testing.T) {
+	private, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	weak := signer{"weak", private, jwt.SigningMethodRS256}
+	w := newWorld(t)
+	w.provide(issuer, discovery, jwks, weak.jwk(), newSigner("k1").jwk())
+	if _, err := w.verifier(plainIssuer()).Verify(t.Context(), weak.sign(t, w.plainClaims(nil))); code(err) != "token_invalid" {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestOtherAlgorithms(t *testing.T) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -268,7 +284,7 @@ func TestEntriesOfOneIssuer(t *testing.T) {
 	w, k := newWorld(t), newSigner("k1")
 	w.provide(issuer, discovery, jwks, k.jwk())
 	apps, daemons, admin := plainIssuer(), plainIssuer(), plainIssuer()
-	apps.RequiredScopes = []string{"access_as_user"}
+	apps.RequiredScopes, apps.Algorithms = []string{"access_as_user"}, []string{"ES256"}
 	daemons.RequiredRoles = []string{signin.RoleService}
 	admin.Audiences = []string{"api://admin"}
 	v := w.verifier(apps, daemons, admin)

@@ -196,6 +196,7 @@ func TestEntraRefusals(t *testing.T) {
 		"a key of another tenant":                 {is: many, keyIssuer: entra + other + "/v2.0", want: "token_invalid"},
 		"a key of another tenant, one tenant":     {is: one, keyIssuer: entra + other + "/v2.0", want: "token_invalid"},
 		"a key for personal accounts":             {is: many, keyIssuer: entra + personal + "/v2.0", want: "token_invalid"},
+		"no subject":                              {is: one, claims: map[string]any{"sub": nil}, want: "token_invalid"},
 		"no oid":                                  {is: one, claims: map[string]any{"oid": nil}, want: "token_invalid"},
 		"an ID token":                             {is: one, claims: map[string]any{"scp": nil, "azp": nil}, want: "token_invalid"},
 		"an ID token with roles":                  {is: one, claims: map[string]any{"scp": nil, "azp": nil, "roles": []string{signin.RoleAdmin}, "nonce": "n"}, want: "token_invalid"},
@@ -222,5 +223,20 @@ func TestEntraRefusals(t *testing.T) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
 		})
+	}
+}
+
+// TestOfTwoKeysWithOneIDTheFirstCounts keeps the second from lending the first
+// its issuer.
+func TestOfTwoKeysWithOneIDTheFirstCounts(t *testing.T) {
+	w, k := newWorld(t), newSigner("k1")
+	is := signin.Issuer{Issuer: entra + tenant + "/v2.0", Audiences: []string{apiID}, JWKSURL: entra + "keys"}
+	w.publish(is.JWKSURL, map[string]any{"keys": []any{
+		k.jwk(map[string]any{"issuer": entra + other + "/v2.0"}),
+		k.jwk(map[string]any{"issuer": is.Issuer}),
+	}})
+	claims := w.claims(map[string]any{"iss": is.Issuer, "aud": apiID, "sub": "s", "tid": tenant, "oid": object, "scp": "x", "azp": "c"})
+	if _, err := w.verifier(is).Verify(t.Context(), k.sign(t, claims)); code(err) != "token_invalid" {
+		t.Errorf("got %v", err)
 	}
 }
