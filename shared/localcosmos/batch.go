@@ -1,8 +1,8 @@
 package localcosmos
 
 import (
+	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 
 	bolt "go.etcd.io/bbolt"
@@ -96,62 +96,38 @@ func (s *Store) parseBatch(r *request, c *container, key partitionKey) ([]operat
 	if !r.is("X-Ms-Cosmos-Batch-Atomic") {
 		return nil, unsupported("batches that are not atomic (bulk)")
 	}
-	v, err := value.Parse(r.body)
-	list, ok := v.([]any)
-	if err != nil || !ok {
-		return nil, badRequest("The body of a batch is not a JSON array.")
+	var entries []batchEntry
+	if err := decode(r.body, &entries); err != nil {
+		return nil, err
 	}
-	if len(list) == 0 || len(list) > maxBatch {
-		return nil, badRequest("Batch request has %d operations: it wants 1 to %d.", len(list), maxBatch)
+	if len(entries) == 0 || len(entries) > maxBatch {
+		return nil, badRequest("The batch request has %d operations: it wants 1 to %d.", len(entries), maxBatch)
 	}
-	operations := make([]operation, len(list))
-	for i, v := range list {
-		op, body, refusal := parseOperation(v)
-		if refusal != nil {
-			refusal.message = fmt.Sprintf("Operation at index %d: %s", i, refusal.message)
-			return nil, refusal
+	operations := make([]operation, len(entries))
+	for i, entry := range entries {
+		op := operation{kind: entry.OperationType, id: entry.ID, ifMatch: entry.IfMatch, ifNone: entry.IfNoneMatch}
+		switch op.kind {
+		case "Create", "Upsert":
+		case "Replace", "Patch", "Delete", "Read":
+			if op.id == "" {
+				return nil, badRequest("The operation at index %d wants an id.", i)
+			}
+		default:
+			return nil, unsupported("the batch operation %q", op.kind)
 		}
-		op.fault = s.prepare(&op, c, key, body)
+		op.fault = s.prepare(&op, c, key, entry.ResourceBody)
 		operations[i] = op
 	}
 	return operations, nil
 }
 
-func parseOperation(v any) (op operation, body value.Object, refusal *failure) {
-	line, ok := v.(value.Object)
-	if !ok {
-		return op, nil, badRequest("it is not an object.")
-	}
-	for _, m := range line {
-		known := true
-		switch m.Name {
-		case "operationType":
-			op.kind, known = m.Value.(string)
-		case "id":
-			op.id, known = m.Value.(string)
-		case "ifMatch":
-			op.ifMatch, known = m.Value.(string)
-		case "ifNoneMatch":
-			op.ifNone, known = m.Value.(string)
-		case "resourceBody":
-			body, known = m.Value.(value.Object)
-		case "partitionKey":
-			// JavaScript repeats the key of the whole batch here.
-		default:
-			return op, nil, unsupported("the property %q of a batch operation", m.Name)
-		}
-		if !known {
-			return op, nil, badRequest("the property %q has the wrong type.", m.Name)
-		}
-	}
-	switch op.kind {
-	case "Create", "Upsert":
-	case "Replace", "Patch", "Delete", "Read":
-		if op.id == "" {
-			return op, nil, badRequest("%s wants an id.", op.kind)
-		}
-	default:
-		return op, nil, unsupported("the batch operation %q", op.kind)
-	}
-	return op, body, nil
+// batchEntry is the JSON of one operation. JavaScript repeats the key of the
+// whole batch in each.
+type batchEntry struct {
+	OperationType string          `json:"operationType"`
+	ID            string          `json:"id"`
+	IfMatch       string          `json:"ifMatch"`
+	IfNoneMatch   string          `json:"ifNoneMatch"`
+	ResourceBody  json.RawMessage `json:"resourceBody"`
+	PartitionKey  json.RawMessage `json:"partitionKey"`
 }

@@ -1,9 +1,12 @@
 package localcosmos
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -126,6 +129,23 @@ func parseObject(text []byte) (value.Object, error) {
 	return object, nil
 }
 
+// decode reads a body into a struct. Members that the struct does not know are
+// refused by name.
+func decode(body []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+			return unsupported("the property %s", field)
+		}
+		return badRequest("The body is invalid: %v.", err)
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return badRequest("The body goes on after its JSON.")
+	}
+	return nil
+}
+
 // resourceID packs numbers as the service does: 4 bytes for the database, 4
 // for the container, 8 for the item, in base64 that is safe in a path.
 func resourceID(db, coll uint32, item uint64) string {
@@ -159,17 +179,16 @@ func etag(container uint32, write uint64, ts int64) string {
 		uint32(write), uint16(write>>32), uint16(container>>16), uint16(container), uint32(ts))
 }
 
-// checkName checks what databases and containers may be called: up to 255 bytes
-// without / \ # ?, and no space at the end.
-func checkName(id any) (string, error) {
-	name, ok := id.(string)
-	if !ok || name == "" {
-		return "", badRequest("The required property 'id' is missing or not a string.")
+// checkName checks what databases and containers may be called: up to 255
+// bytes without / \ # ?, and no space at the end.
+func checkName(name string) error {
+	if name == "" {
+		return badRequest("The required property 'id' is missing.")
 	}
 	if len(name) > 255 || strings.ContainsAny(name, `/\#?`) || strings.HasSuffix(name, " ") || strings.ContainsFunc(name, isControl) {
-		return "", badRequest("The id %q is longer than 255 bytes, ends in a space or holds one of / \\ # ?.", name)
+		return badRequest("The id %q is longer than 255 bytes, ends in a space or holds one of / \\ # ?.", name)
 	}
-	return name, nil
+	return nil
 }
 
 func isControl(r rune) bool { return r < 0x20 || r == 0x7f }

@@ -54,12 +54,15 @@ func (s *Store) postDatabase(r *request) (*reply, error) {
 	if r.isQuery() {
 		return s.queryResources(r, "", "Databases", databaseResources(s.catalog.Load()))
 	}
-	body, err := parseObject(r.body)
+	var body struct {
+		ID string `json:"id"`
+	}
+	err := decode(r.body, &body)
 	if err != nil {
 		return nil, err
 	}
-	id, err := checkName(body.Get("id"))
-	if err != nil {
+	id := body.ID
+	if err := checkName(id); err != nil {
 		return nil, err
 	}
 	if err := r.noThroughput(); err != nil {

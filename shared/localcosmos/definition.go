@@ -1,6 +1,8 @@
 package localcosmos
 
 import (
+	"cmp"
+	"encoding/json"
 	"math"
 	"slices"
 	"strings"
@@ -30,22 +32,54 @@ type container struct {
 // immutable are the parts of a definition that a replace cannot change.
 func immutable() []string { return []string{"partitionKey", "uniqueKeyPolicy"} }
 
-// newContainer reads a definition. Every member is either understood, known to
-// have no effect on what the store does, or refused.
+// definition is the JSON of a container without system properties. What is not
+// listed is refused.
+type definition struct {
+	ID           string `json:"id"`
+	PartitionKey struct {
+		Paths   []string `json:"paths"`
+		Kind    string   `json:"kind"`
+		Version int      `json:"version"`
+	} `json:"partitionKey"`
+	DefaultTTL      any            `json:"defaultTtl"`
+	IndexingPolicy  indexingPolicy `json:"indexingPolicy"`
+	UniqueKeyPolicy struct {
+		UniqueKeys []struct {
+			Paths []string `json:"paths"`
+		} `json:"uniqueKeys"`
+	} `json:"uniqueKeyPolicy"`
+
+	// These change nothing that the store does.
+	ConflictResolution json.RawMessage `json:"conflictResolutionPolicy"`
+	Geospatial         json.RawMessage `json:"geospatialConfig"`
+}
+
+// newContainer reads a definition.
 func newContainer(resource value.Object) (*container, error) {
-	c := &container{resource: resource}
-	id, err := checkName(resource.Get("id"))
+	var d definition
+	err := decode(value.Append(nil, without(slices.Clone(resource), definitionSystem())), &d)
 	if err != nil {
 		return nil, err
 	}
-	c.id = id
-	for _, m := range resource {
-		if err := c.set(m); err != nil {
+	c := &container{id: d.ID, resource: resource}
+	c.rid, _ = resource.Get("_rid").(string)
+	c.etag, _ = resource.Get("_etag").(string)
+	if err := checkName(c.id); err != nil {
+		return nil, err
+	}
+	if err := c.setPartitionKey(d); err != nil {
+		return nil, err
+	}
+	if d.DefaultTTL != nil {
+		if c.defaultTTL, err = parseTTL(d.DefaultTTL); err != nil {
 			return nil, err
 		}
 	}
-	if len(c.keyPaths) == 0 {
-		return nil, badRequest("The partition key definition is missing: the property 'partitionKey' is required.")
+	if err := c.setUniqueKeys(d); err != nil {
+		return nil, err
+	}
+	if c.index, err = newIndexing(d.IndexingPolicy); err != nil {
+		return nil, err
 	}
 	if c.rid != "" {
 		if c.owner, c.number, err = numbers(c.rid); err != nil {
@@ -56,73 +90,43 @@ func newContainer(resource value.Object) (*container, error) {
 	return c, nil
 }
 
-func (c *container) set(m value.Member) error {
-	switch m.Name {
-	case "partitionKey":
-		return c.setPartitionKey(m.Value)
-	case "defaultTtl":
-		return c.setDefaultTTL(m.Value)
-	case "uniqueKeyPolicy":
-		return c.setUniqueKeys(m.Value)
-	case "indexingPolicy":
-		index, err := newIndexing(m.Value)
-		c.index = index
-		return err
-	case "_etag":
-		c.etag, _ = m.Value.(string)
-	case "_rid":
-		c.rid, _ = m.Value.(string)
-	case "id", "_self", "_ts", "_docs", "_sprocs", "_triggers", "_udfs", "_conflicts",
-		"conflictResolutionPolicy", "geospatialConfig":
-	default:
-		return unsupported("the property %q of a container", m.Name)
-	}
-	return nil
-}
-
-func (c *container) setPartitionKey(v any) error {
-	definition, ok := v.(value.Object)
-	if !ok {
-		return badRequest("The partition key definition is not an object.")
-	}
-	paths, ok := definition.Get("paths").([]any)
-	if !ok || len(paths) == 0 || len(paths) > 3 {
-		return badRequest("The partition key definition wants 1 to 3 paths.")
-	}
-	version, kind := definition.Get("version"), definition.Get("kind")
-	if value.IsUndefined(kind) {
-		kind = "Hash"
-	}
-	if value.IsUndefined(version) {
-		version = 1.0
-	}
+func (c *container) setPartitionKey(d definition) error {
+	key := d.PartitionKey
+	kind, version := cmp.Or(key.Kind, "Hash"), cmp.Or(key.Version, 1)
 	switch {
-	case version != 1.0 && version != 2.0:
+	case len(key.Paths) == 0 || len(key.Paths) > 3:
+		return badRequest("The partition key definition wants 1 to 3 paths.")
+	case version != 1 && version != 2:
 		return badRequest("The version of a partition key definition is 1 or 2.")
-	case kind == "MultiHash" && version != 2.0:
+	case kind == "MultiHash" && version != 2:
 		return badRequest("A MultiHash partition key needs version 2.")
-	case kind == "Hash" && len(paths) > 1:
+	case kind == "Hash" && len(key.Paths) > 1:
 		return badRequest("A Hash partition key has one path; several need MultiHash.")
 	case kind != "Hash" && kind != "MultiHash":
 		return badRequest("The kind of a partition key is Hash or MultiHash.")
 	}
-	c.largeKeys = version == 2.0
-	for _, text := range paths {
-		path, err := parsePath(text)
+	c.largeKeys = version == 2
+	var err error
+	c.keyPaths, err = parsePaths(key.Paths)
+	return err
+}
+
+// setUniqueKeys takes up to 10 keys with up to 16 paths each.
+func (c *container) setUniqueKeys(d definition) error {
+	keys := d.UniqueKeyPolicy.UniqueKeys
+	if len(keys) > 10 {
+		return badRequest("A unique key policy has up to 10 keys.")
+	}
+	for _, key := range keys {
+		if len(key.Paths) == 0 || len(key.Paths) > 16 {
+			return badRequest("A unique key has 1 to 16 paths.")
+		}
+		paths, err := parsePaths(key.Paths)
 		if err != nil {
 			return err
 		}
-		c.keyPaths = append(c.keyPaths, path)
+		c.uniqueKeys = append(c.uniqueKeys, paths)
 	}
-	return nil
-}
-
-func (c *container) setDefaultTTL(v any) error {
-	ttl, err := parseTTL(v)
-	if err != nil {
-		return badRequest("The defaultTtl is invalid: it is -1 or a whole number from 1 to 2147483647.")
-	}
-	c.defaultTTL = ttl
 	return nil
 }
 
@@ -136,47 +140,18 @@ func parseTTL(v any) (int64, error) {
 	return int64(ttl), nil
 }
 
-// setUniqueKeys reads {"uniqueKeys":[{"paths":[...]}]}: up to 10 keys with up
-// to 16 paths each.
-func (c *container) setUniqueKeys(v any) error {
-	policy, _ := v.(value.Object)
-	keys, ok := policy.Get("uniqueKeys").([]any)
-	if !ok || len(keys) > 10 {
-		return badRequest("The unique key policy wants a list of up to 10 uniqueKeys.")
-	}
-	for _, key := range keys {
-		object, _ := key.(value.Object)
-		paths, ok := object.Get("paths").([]any)
-		if !ok || len(paths) == 0 || len(paths) > 16 {
-			return badRequest("A unique key wants 1 to 16 paths.")
+// parsePaths reads paths like /a/b or /"a b"/c.
+func parsePaths(texts []string) ([][]string, error) {
+	paths := make([][]string, len(texts))
+	for n, text := range texts {
+		path := strings.Split(strings.TrimPrefix(text, "/"), "/")
+		for i, name := range path {
+			path[i] = strings.Trim(name, `"`)
 		}
-		var parsed [][]string
-		for _, text := range paths {
-			path, err := parsePath(text)
-			if err != nil {
-				return err
-			}
-			parsed = append(parsed, path)
+		if !strings.HasPrefix(text, "/") || slices.ContainsFunc(path, func(name string) bool { return name == "" || name == "[]" || name == "*" }) {
+			return nil, unsupported("the path %q", text)
 		}
-		c.uniqueKeys = append(c.uniqueKeys, parsed)
+		paths[n] = path
 	}
-	return nil
-}
-
-// parsePath reads /a/b or /"a b"/c.
-func parsePath(v any) ([]string, error) {
-	text, ok := v.(string)
-	if !ok || !strings.HasPrefix(text, "/") || len(text) < 2 {
-		return nil, badRequest("The path %q does not start with / and a name.", v)
-	}
-	path := strings.Split(text[1:], "/")
-	for i, name := range path {
-		if len(name) > 1 && strings.HasPrefix(name, `"`) && strings.HasSuffix(name, `"`) {
-			path[i] = name[1 : len(name)-1]
-		}
-	}
-	if slices.Contains(path, "") || slices.Contains(path, "[]") || slices.Contains(path, "*") {
-		return nil, unsupported("the path %q", text)
-	}
-	return path, nil
+	return paths, nil
 }

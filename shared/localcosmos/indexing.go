@@ -1,11 +1,11 @@
 package localcosmos
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 
 	"switchboard/shared/localcosmos/internal/query"
-	"switchboard/shared/localcosmos/internal/value"
 )
 
 // indexing is what an indexing policy allows ORDER BY to do. The store itself
@@ -18,70 +18,65 @@ type indexing struct {
 	composites [][]query.Order
 }
 
-func newIndexing(v any) (indexing, error) {
-	var x indexing
-	policy, ok := v.(value.Object)
-	if !ok {
-		return x, badRequest("The indexing policy is not an object.")
-	}
-	if mode, _ := policy.Get("indexingMode").(string); strings.EqualFold(mode, "none") {
-		x.none = true
-	}
-	var err error
-	if x.included, err = indexPaths(policy.Get("includedPaths")); err != nil {
+// indexingPolicy is the JSON of one.
+type indexingPolicy struct {
+	IndexingMode     string      `json:"indexingMode"`
+	IncludedPaths    []indexPath `json:"includedPaths"`
+	ExcludedPaths    []indexPath `json:"excludedPaths"`
+	CompositeIndexes [][]struct {
+		Path  string `json:"path"`
+		Order string `json:"order"`
+	} `json:"compositeIndexes"`
+
+	// These change speed and cost only, or serve functions that are refused.
+	Automatic json.RawMessage `json:"automatic"`
+	Spatial   json.RawMessage `json:"spatialIndexes"`
+}
+
+type indexPath struct {
+	Path    string          `json:"path"`
+	Indexes json.RawMessage `json:"indexes"` // of older policies
+}
+
+func newIndexing(policy indexingPolicy) (x indexing, err error) {
+	x.none = strings.EqualFold(policy.IndexingMode, "none")
+	if x.included, err = indexPaths(policy.IncludedPaths); err != nil {
 		return x, err
 	}
-	if x.excluded, err = indexPaths(policy.Get("excludedPaths")); err != nil {
+	if x.excluded, err = indexPaths(policy.ExcludedPaths); err != nil {
 		return x, err
 	}
-	composites, _ := policy.Get("compositeIndexes").([]any)
-	for _, composite := range composites {
-		orders, err := compositeIndex(composite)
-		if err != nil {
-			return x, err
+	for _, composite := range policy.CompositeIndexes {
+		if len(composite) < 2 {
+			return x, badRequest("A composite index has at least 2 paths.")
+		}
+		orders := make([]query.Order, len(composite))
+		for i, part := range composite {
+			path, err := parsePaths([]string{part.Path})
+			if err != nil {
+				return x, err
+			}
+			orders[i] = query.Order{Path: path[0], Desc: part.Order == "descending"}
 		}
 		x.composites = append(x.composites, orders)
 	}
 	return x, nil
 }
 
-// indexPaths reads [{"path":"/a/b/?"}, {"path":"/c/*"}].
-func indexPaths(v any) ([][]string, error) {
-	entries, _ := v.([]any)
+// indexPaths splits /a/b/? and /c/*.
+func indexPaths(entries []indexPath) ([][]string, error) {
 	var paths [][]string
 	for _, entry := range entries {
-		object, _ := entry.(value.Object)
-		text, ok := object.Get("path").(string)
-		if !ok || !strings.HasPrefix(text, "/") {
-			return nil, badRequest("An indexing path does not start with /.")
-		}
-		path := strings.Split(text[1:], "/")
+		path := strings.Split(strings.TrimPrefix(entry.Path, "/"), "/")
 		for i, name := range path {
 			path[i] = strings.Trim(name, `"`)
 		}
-		if last := path[len(path)-1]; last != "?" && last != "*" {
-			return nil, badRequest("The indexing path %q does not end in /? or /*.", text)
+		if last := path[len(path)-1]; !strings.HasPrefix(entry.Path, "/") || last != "?" && last != "*" {
+			return nil, badRequest("The indexing path %q does not start with / and end in /? or /*.", entry.Path)
 		}
 		paths = append(paths, path)
 	}
 	return paths, nil
-}
-
-func compositeIndex(v any) ([]query.Order, error) {
-	entries, _ := v.([]any)
-	if len(entries) < 2 {
-		return nil, badRequest("A composite index wants at least 2 paths.")
-	}
-	var orders []query.Order
-	for _, entry := range entries {
-		object, _ := entry.(value.Object)
-		path, err := parsePath(object.Get("path"))
-		if err != nil {
-			return nil, err
-		}
-		orders = append(orders, query.Order{Path: path, Desc: object.Get("order") == "descending"})
-	}
-	return orders, nil
 }
 
 // check refuses an ORDER BY that the service could not serve: over a path that

@@ -86,12 +86,6 @@ func (s *Store) writeItem(r *request, c *container) (*reply, error) {
 		return nil, err
 	}
 	op := operation{id: r.leaf, ifMatch: r.header.Get("If-Match")}
-	var body value.Object
-	if r.method != http.MethodDelete {
-		if body, err = parseObject(r.body); err != nil {
-			return nil, err
-		}
-	}
 	switch r.method {
 	case http.MethodPost:
 		op.kind = "Create"
@@ -105,7 +99,7 @@ func (s *Store) writeItem(r *request, c *container) (*reply, error) {
 	default:
 		op.kind = "Delete"
 	}
-	if err := s.prepare(&op, c, key, body); err != nil {
+	if err := s.prepare(&op, c, key, r.body); err != nil {
 		return nil, err
 	}
 	var done outcome
@@ -136,14 +130,17 @@ func (s *Store) writeItem(r *request, c *container) (*reply, error) {
 
 // prepare checks and completes an operation with its body, before any
 // transaction.
-func (s *Store) prepare(op *operation, c *container, key partitionKey, body value.Object) error {
+func (s *Store) prepare(op *operation, c *container, key partitionKey, text []byte) (err error) {
 	switch op.kind {
 	case "Patch":
-		var err error
-		op.patch, err = parsePatch(body)
+		op.patch, err = parsePatch(text)
 		return err
 	case "Delete", "Read":
 		return nil
+	}
+	body, err := parseObject(text)
+	if err != nil {
+		return err
 	}
 	id, err := s.checkID(body.Get("id"))
 	if err != nil {

@@ -1,6 +1,7 @@
 package localcosmos
 
 import (
+	"encoding/json"
 	"math"
 	"slices"
 	"strconv"
@@ -26,91 +27,85 @@ type patchOperation struct {
 }
 
 // parsePatch reads {"condition"?, "operations":[{"op","path","value"?}]}.
-func parsePatch(body value.Object) (*patch, error) {
+func parsePatch(text []byte) (*patch, error) {
+	var body struct {
+		Condition  *string      `json:"condition"`
+		Operations []patchEntry `json:"operations"`
+	}
+	if err := decode(text, &body); err != nil {
+		return nil, err
+	}
 	p := &patch{}
-	for _, m := range body {
-		switch m.Name {
-		case "operations":
-		case "condition":
-			text, ok := m.Value.(string)
-			if !ok {
-				return nil, badRequest("The condition of a patch is not a string.")
-			}
-			condition, err := query.ParseCondition(text)
-			if err != nil {
-				return nil, badQuery(err)
-			}
-			p.condition = &condition
-		default:
-			return nil, unsupported("the property %q of a patch", m.Name)
-		}
-	}
-	operations, ok := body.Get("operations").([]any)
-	if !ok || len(operations) == 0 || len(operations) > maxPatch {
-		return nil, badRequest("A patch wants 1 to %d operations.", maxPatch)
-	}
-	for i, v := range operations {
-		op, err := parsePatchOperation(v)
+	if body.Condition != nil {
+		condition, err := query.ParseCondition(*body.Condition)
 		if err != nil {
-			return nil, badRequest("The patch operation at index %d is invalid: %v", i, err.message)
+			return nil, badQuery(err)
+		}
+		p.condition = &condition
+	}
+	if n := len(body.Operations); n == 0 || n > maxPatch {
+		return nil, badRequest("A patch wants 1 to %d operations and has %d.", maxPatch, n)
+	}
+	for i, entry := range body.Operations {
+		op, fault := entry.operation()
+		if fault != nil {
+			return nil, badRequest("The patch operation at index %d is invalid: %s", i, fault.message)
 		}
 		p.operations = append(p.operations, op)
 	}
 	return p, nil
 }
 
-func parsePatchOperation(v any) (patchOperation, *failure) {
-	object, ok := v.(value.Object)
-	if !ok {
-		return patchOperation{}, badRequest("it is not an object.")
-	}
-	op := patchOperation{value: object.Get("value")}
-	op.op, _ = object.Get("op").(string)
-	op.op = strings.ToLower(op.op)
-	var err *failure
-	if op.path, err = patchPath(object.Get("path")); err != nil {
-		return op, err
+type patchEntry struct {
+	Op    string          `json:"op"`
+	Path  string          `json:"path"`
+	From  string          `json:"from"`
+	Value json.RawMessage `json:"value"`
+}
+
+func (e patchEntry) operation() (op patchOperation, fault *failure) {
+	op = patchOperation{op: strings.ToLower(e.Op)}
+	if op.path, fault = patchPath(e.Path); fault != nil {
+		return op, fault
 	}
 	switch op.op {
 	case "remove":
 		return op, nil
 	case "move":
-		op.from, err = patchPath(object.Get("from"))
-		if err == nil && len(op.path) > len(op.from) && slices.Equal(op.path[:len(op.from)], op.from) {
-			err = badRequest("an item cannot move into itself.")
+		op.from, fault = patchPath(e.From)
+		if fault == nil && len(op.path) > len(op.from) && slices.Equal(op.path[:len(op.from)], op.from) {
+			fault = badRequest("a value cannot move into itself.")
 		}
-		return op, err
-	case "add", "set", "replace":
-		if value.IsUndefined(op.value) {
-			return op, badRequest("%q wants a value.", op.op)
-		}
-		return op, nil
-	case "incr":
-		if _, ok := op.value.(float64); !ok {
-			return op, badRequest("incr wants a number.")
-		}
-		return op, nil
+		return op, fault
+	case "add", "set", "replace", "incr":
+	default:
+		return op, badRequest("the op %q is not add, set, replace, remove, incr or move.", e.Op)
 	}
-	return op, badRequest("the op %q is not add, set, replace, remove, incr or move.", op.op)
+	if e.Value == nil {
+		return op, badRequest("%s wants a value.", op.op)
+	}
+	var err error
+	if op.value, err = value.Parse(e.Value); err != nil {
+		return op, badRequest("%v.", err)
+	}
+	if _, ok := op.value.(float64); op.op == "incr" && !ok {
+		return op, badRequest("incr wants a number.")
+	}
+	return op, nil
 }
 
 // patchPath reads a JSON pointer and refuses what a patch must not touch.
-func patchPath(v any) ([]string, *failure) {
-	text, ok := v.(string)
-	if !ok || len(text) < 2 || text[0] != '/' {
-		return nil, badRequest("the path must start with / and a name.")
+func patchPath(text string) ([]string, *failure) {
+	if len(text) < 2 || text[0] != '/' {
+		return nil, badRequest("the path %q does not start with / and a name.", text)
 	}
 	path := strings.Split(text[1:], "/")
 	unescape := strings.NewReplacer("~1", "/", "~0", "~")
 	for i := range path {
 		path[i] = unescape.Replace(path[i])
 	}
-	if len(path) > value.MaxDepth {
-		return nil, badRequest("the path is deeper than %d levels.", value.MaxDepth)
-	}
-	switch path[0] {
-	case "id", "_rid", "_self", "_etag", "_ts", "_attachments":
-		return nil, badRequest("the system property %s cannot be patched.", text)
+	if path[0] == "id" || slices.Contains(itemSystem(), path[0]) {
+		return nil, badRequest("the property %s cannot be patched.", path[0])
 	}
 	return path, nil
 }

@@ -1,6 +1,7 @@
 package localcosmos
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
@@ -27,25 +28,28 @@ func (r *request) isQuery() bool {
 
 // parseQuery reads {"query","parameters":[{"name","value"}]}.
 func (r *request) parseQuery() (*query.Query, error) {
-	body, err := parseObject(r.body)
-	if err != nil {
+	var body struct {
+		Query      string `json:"query"`
+		Parameters []struct {
+			Name  string          `json:"name"`
+			Value json.RawMessage `json:"value"`
+		} `json:"parameters"`
+	}
+	if err := decode(r.body, &body); err != nil {
 		return nil, err
 	}
-	text, ok := body.Get("query").(string)
-	if !ok || len(text) > maxQuery {
-		return nil, badRequest("The property 'query' is not a string of up to 512 KB.")
+	if len(body.Query) > maxQuery {
+		return nil, badRequest("The query is longer than 512 KB.")
 	}
 	parameters := map[string]any{}
-	list, _ := body.Get("parameters").([]any)
-	for _, v := range list {
-		parameter, _ := v.(value.Object)
-		name, ok := parameter.Get("name").(string)
-		if !ok || !strings.HasPrefix(name, "@") {
-			return nil, badRequest("The name of a query parameter does not start with @.")
+	for _, parameter := range body.Parameters {
+		v, err := value.Parse(parameter.Value)
+		if err != nil {
+			return nil, badRequest("The query parameter %q has no valid value.", parameter.Name)
 		}
-		parameters[name] = parameter.Get("value")
+		parameters[parameter.Name] = v
 	}
-	q, err := query.Parse(text, parameters)
+	q, err := query.Parse(body.Query, parameters)
 	if err != nil {
 		return nil, badQuery(err)
 	}

@@ -1,10 +1,6 @@
 package query
 
-import (
-	"strings"
-
-	"switchboard/shared/localcosmos/internal/value"
-)
+import "switchboard/shared/localcosmos/internal/value"
 
 // aggregate is one COUNT, MIN, MAX, SUM or AVG of a query.
 type aggregate struct {
@@ -13,11 +9,27 @@ type aggregate struct {
 }
 
 func isAggregate(function string) bool {
-	switch strings.ToUpper(function) {
+	switch function {
 	case "COUNT", "MIN", "MAX", "SUM", "AVG":
 		return true
 	}
 	return false
+}
+
+// aggregate reads the one argument of an aggregate.
+func (p *parser) aggregate(t token, function string) expression {
+	if p.inside {
+		p.failAt(t, codeSyntax, "an aggregate cannot stand inside another")
+	}
+	p.inside = true
+	arguments := p.list(")")
+	p.inside = false
+	if len(arguments) != 1 {
+		p.failAt(t, codeFunction, "%s wants 1 argument", function)
+		return nil
+	}
+	p.aggregates = append(p.aggregates, aggregate{function, arguments[0]})
+	return aggregated(len(p.aggregates) - 1)
 }
 
 // Aggregation collects the items of a query that aggregates.
@@ -73,42 +85,20 @@ func (a *Aggregation) Result() any {
 // only, MIN and MAX scalars only, otherwise they are undefined. Of no values
 // COUNT and SUM are 0 and the others undefined.
 func (t *total) result(function string) any {
-	switch function {
-	case "COUNT":
+	// Every value lies between the extremes, and a number between numbers.
+	numeric := is[float64](t.min) && is[float64](t.max)
+	switch {
+	case function == "COUNT":
 		return float64(t.count)
-	case "SUM":
-		if t.count > 0 && !t.numeric() {
-			return value.Undefined{}
-		}
+	case function == "SUM" && (numeric || t.count == 0):
 		return finite(t.sum)
-	}
-	if t.count == 0 {
-		return value.Undefined{}
-	}
-	switch function {
-	case "AVG":
-		if !t.numeric() {
-			return value.Undefined{}
-		}
+	case function == "AVG" && numeric:
 		return finite(t.sum / float64(t.count))
-	case "MIN":
-		return scalarOnly(t.min, t.max)
+	case t.count == 0 || value.Rank(t.max) >= value.Rank([]any{}):
+	case function == "MIN":
+		return t.min
+	case function == "MAX":
+		return t.max
 	}
-	return scalarOnly(t.max, t.max)
-}
-
-// numeric holds because every value lies between the extremes, and a number
-// lies between numbers only.
-func (t *total) numeric() bool {
-	_, min := t.min.(float64)
-	_, max := t.max.(float64)
-	return min && max
-}
-
-// scalarOnly gives v unless an array or object, which sort last, took part.
-func scalarOnly(v, max any) any {
-	if value.Rank(max) >= value.Rank([]any{}) {
-		return value.Undefined{}
-	}
-	return v
+	return value.Undefined{}
 }

@@ -25,10 +25,7 @@ type (
 
 	// property is a path from the item: c, c.a, c["b"][0]. A step is a
 	// string or, into an array, an int.
-	property struct {
-		steps      []any
-		start, end int
-	}
+	property []any
 
 	unary struct {
 		operator string
@@ -39,14 +36,6 @@ type (
 		operator    string
 		left, right expression
 	}
-
-	// logical is AND, OR (three-valued) and ?? (coalesce).
-	logical struct {
-		operator    string
-		left, right expression
-	}
-
-	conditional struct{ test, then, otherwise expression }
 
 	membership struct {
 		operand expression
@@ -66,24 +55,23 @@ type (
 	}
 
 	// aggregated refers to the n-th aggregate of the query.
-	aggregated struct{ n int }
+	aggregated int
 )
 
 func (e constant) eval(row) any { return e.value }
 
+func (e aggregated) eval(r row) any { return r.aggregates[e] }
+
 func (e property) eval(r row) any {
 	v := r.item
-	for _, step := range e.steps {
+	for _, step := range e {
 		switch step := step.(type) {
 		case string:
-			object, ok := v.(value.Object)
-			if !ok {
-				return value.Undefined{}
-			}
+			object, _ := v.(value.Object)
 			v = object.Get(step)
 		case int:
-			array, ok := v.([]any)
-			if !ok || step >= len(array) {
+			array, _ := v.([]any)
+			if step >= len(array) {
 				return value.Undefined{}
 			}
 			v = array[step]
@@ -92,17 +80,17 @@ func (e property) eval(r row) any {
 	return v
 }
 
-// path returns the property's member names; ok is false where it indexes an
-// array.
-func (e property) path() (path []string, ok bool) {
-	for _, step := range e.steps {
+// names gives the path of a property below the item; ok is false where it
+// leads into an array.
+func (e property) names() (path []string, ok bool) {
+	for _, step := range e {
 		name, ok := step.(string)
 		if !ok {
 			return nil, false
 		}
 		path = append(path, name)
 	}
-	return path, true
+	return path, len(path) > 0
 }
 
 func (e unary) eval(r row) any {
@@ -123,14 +111,33 @@ func (e unary) eval(r row) any {
 }
 
 func (e binary) eval(r row) any {
-	left, right := e.left.eval(r), e.right.eval(r)
+	left := e.left.eval(r)
 	switch e.operator {
+	case "AND", "OR":
+		return e.logical(left, r)
 	case "+", "-", "*", "/", "%":
-		return arithmetic(e.operator, left, right)
+		return arithmetic(e.operator, left, e.right.eval(r))
 	case "||":
-		return concat([]any{left, right})
+		return concat([]any{left, e.right.eval(r)})
 	}
-	return compare(e.operator, left, right)
+	return compare(e.operator, left, e.right.eval(r))
+}
+
+// logical follows the documented truth tables: one false decides AND and one
+// true decides OR, whatever the other side; otherwise undefined stays.
+func (e binary) logical(left any, r row) any {
+	deciding := e.operator == "OR"
+	if left == any(deciding) {
+		return deciding
+	}
+	right := e.right.eval(r)
+	if right == any(deciding) {
+		return deciding
+	}
+	if left == any(!deciding) && right == any(!deciding) {
+		return !deciding
+	}
+	return value.Undefined{}
 }
 
 // compare follows "Equality and comparison operators": values of different
@@ -166,20 +173,17 @@ func arithmetic(operator string, left, right any) any {
 	if !okA || !okB {
 		return value.Undefined{}
 	}
-	var f float64
 	switch operator {
 	case "+":
-		f = a + b
+		return finite(a + b)
 	case "-":
-		f = a - b
+		return finite(a - b)
 	case "*":
-		f = a * b
+		return finite(a * b)
 	case "/":
-		f = a / b
-	default:
-		f = math.Mod(a, b)
+		return finite(a / b)
 	}
-	return finite(f)
+	return finite(math.Mod(a, b))
 }
 
 // finite keeps what JSON cannot say out of results.
@@ -190,57 +194,19 @@ func finite(f float64) any {
 	return f
 }
 
-// eval follows the documented truth tables: one false decides AND and one true
-// decides OR, whatever the other side; otherwise undefined stays undefined.
-func (e logical) eval(r row) any {
-	left := e.left.eval(r)
-	if e.operator == "??" {
-		if value.IsUndefined(left) {
-			return e.right.eval(r)
-		}
-		return left
-	}
-	deciding := e.operator == "OR"
-	if left == any(deciding) {
-		return deciding
-	}
-	right := e.right.eval(r)
-	if right == any(deciding) {
-		return deciding
-	}
-	_, okLeft := left.(bool)
-	_, okRight := right.(bool)
-	if okLeft && okRight {
-		return !deciding
-	}
-	return value.Undefined{}
-}
-
-func (e conditional) eval(r row) any {
-	if isTrue(e.test.eval(r)) {
-		return e.then.eval(r)
-	}
-	return e.otherwise.eval(r)
-}
-
 // eval is that of a chain of equalities joined by OR.
 func (e membership) eval(r row) any {
-	operand := e.operand.eval(r)
-	unknown := false
+	operand, result := e.operand.eval(r), any(false)
 	for _, element := range e.set {
-		switch equal := compare("=", operand, element.eval(r)).(type) {
-		case bool:
-			if equal {
-				return true
-			}
+		switch equal := compare("=", operand, element.eval(r)); equal {
+		case true:
+			return true
+		case false:
 		default:
-			unknown = true
+			result = equal
 		}
 	}
-	if unknown {
-		return value.Undefined{}
-	}
-	return false
+	return result
 }
 
 func (e call) eval(r row) any {
@@ -251,34 +217,22 @@ func (e call) eval(r row) any {
 	return e.apply(args)
 }
 
+// eval leaves undefined elements out.
 func (e arrayOf) eval(r row) any {
-	array := make([]any, 0, len(e.elements))
-	for _, element := range e.elements {
-		if v := element.eval(r); !value.IsUndefined(v) {
-			array = append(array, v)
-		}
+	array := make([]any, len(e.elements))
+	for i, element := range e.elements {
+		array[i] = element.eval(r)
 	}
-	return array
+	return slices.DeleteFunc(array, value.IsUndefined)
 }
 
+// eval leaves undefined members out.
 func (e objectOf) eval(r row) any {
-	object := make(value.Object, 0, len(e.names))
+	object := make(value.Object, len(e.names))
 	for i, name := range e.names {
-		if v := e.values[i].eval(r); !value.IsUndefined(v) {
-			object = append(object, value.Member{Name: name, Value: v})
-		}
+		object[i] = value.Member{Name: name, Value: e.values[i].eval(r)}
 	}
-	return object
+	return slices.DeleteFunc(object, func(m value.Member) bool { return value.IsUndefined(m.Value) })
 }
 
-func (e aggregated) eval(r row) any { return r.aggregates[e.n] }
-
-func isTrue(v any) bool {
-	b, ok := v.(bool)
-	return ok && b
-}
-
-// samePath compares property steps.
-func samePath(steps []any, path []string) bool {
-	return slices.EqualFunc(steps, path, func(step any, name string) bool { return step == any(name) })
-}
+func isTrue(v any) bool { return v == any(true) }

@@ -3,6 +3,7 @@ package query
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -18,169 +19,100 @@ type function struct {
 }
 
 // call reads the arguments of the function or aggregate called by t.
-func (p *parser) call(t token) (expression, error) {
-	arguments, err := p.arguments(t)
-	if err != nil {
-		return nil, err
-	}
+func (p *parser) call(t token) expression {
 	upper := strings.ToUpper(t.text)
-	if isAggregate(t.text) {
-		if len(arguments) != 1 {
-			return nil, t.fail(codeFunction, "%s wants 1 argument", upper)
-		}
-		p.aggregates = append(p.aggregates, aggregate{upper, arguments[0]})
-		return aggregated{len(p.aggregates) - 1}, nil
+	if isAggregate(upper) {
+		return p.aggregate(t, upper)
 	}
 	f, ok := builtIn(upper)
 	if !ok {
-		return nil, t.fail(codeFunction, "'%s' is not a recognized built-in function name, or not a supported one", t.text)
+		p.failAt(t, codeFunction, "'%s' is not a recognized built-in function name, or not a supported one", t.text)
 	}
+	arguments := p.list(")")
 	if n := len(arguments); n < f.min || n > f.max {
-		return nil, t.fail(codeFunction, "%s wants %d to %d arguments and has %d", upper, f.min, f.max, n)
+		p.failAt(t, codeFunction, "%s wants %d to %d arguments and has %d", upper, f.min, f.max, n)
 	}
-	return call{f.apply, arguments}, nil
-}
-
-// arguments reads a list in which no aggregate stands inside an aggregate.
-func (p *parser) arguments(t token) ([]expression, error) {
-	before := len(p.aggregates)
-	arguments, err := p.list(")")
-	if err == nil && isAggregate(t.text) && len(p.aggregates) > before {
-		return nil, t.fail(codeSyntax, "an aggregate cannot stand inside another")
-	}
-	return arguments, err
-}
-
-func (t token) fail(code, format string, args ...any) error {
-	return &Error{Start: t.start, End: t.end, Code: code, Message: fmt.Sprintf(format, args...)}
+	return call{f.apply, arguments}
 }
 
 func builtIn(name string) (function, bool) {
-	for _, family := range []func(string) (function, bool){typeCheck, stringFunction, arrayFunction, numberFunction} {
-		if f, ok := family(name); ok {
-			return f, true
-		}
-	}
-	return function{}, false
-}
-
-// typeCheck holds the functions that are true or false of any value, even
-// undefined.
-func typeCheck(name string) (function, bool) {
-	var check func(v any) bool
 	switch name {
 	case "IS_DEFINED":
-		check = func(v any) bool { return !value.IsUndefined(v) }
+		return check(func(v any) bool { return !value.IsUndefined(v) })
 	case "IS_NULL":
-		check = func(v any) bool { return v == nil }
+		return check(func(v any) bool { return v == nil })
 	case "IS_BOOL":
-		check = func(v any) bool { _, ok := v.(bool); return ok }
+		return check(is[bool])
 	case "IS_NUMBER":
-		check = func(v any) bool { _, ok := v.(float64); return ok }
+		return check(is[float64])
 	case "IS_STRING":
-		check = func(v any) bool { _, ok := v.(string); return ok }
+		return check(is[string])
 	case "IS_ARRAY":
-		check = func(v any) bool { _, ok := v.([]any); return ok }
+		return check(is[[]any])
 	case "IS_OBJECT":
-		check = func(v any) bool { _, ok := v.(value.Object); return ok }
+		return check(is[value.Object])
 	case "IS_PRIMITIVE":
-		check = func(v any) bool { rank := value.Rank(v); return rank > 0 && rank < value.Rank([]any{}) }
-	case "IS_INTEGER":
-		check = func(v any) bool { f, ok := v.(float64); return ok && f == math.Trunc(f) }
-	default:
-		return function{}, false
-	}
-	return function{1, 1, func(args []any) any { return check(args[0]) }}, true
-}
-
-func stringFunction(name string) (function, bool) {
-	switch name {
+		return check(func(v any) bool { return !value.IsUndefined(v) && !is[[]any](v) && !is[value.Object](v) })
 	case "STARTSWITH":
-		return function{2, 3, folding(strings.HasPrefix)}, true
+		return compareText(strings.HasPrefix)
 	case "ENDSWITH":
-		return function{2, 3, folding(strings.HasSuffix)}, true
+		return compareText(strings.HasSuffix)
 	case "CONTAINS":
-		return function{2, 3, folding(strings.Contains)}, true
+		return compareText(strings.Contains)
 	case "STRINGEQUALS":
-		return function{2, 3, folding(func(a, b string) bool { return a == b })}, true
+		return compareText(func(a, b string) bool { return a == b })
 	case "LOWER":
-		return function{1, 1, ofString(func(s string) any { return strings.ToLower(s) })}, true
+		return of(func(s string) any { return strings.ToLower(s) })
 	case "UPPER":
-		return function{1, 1, ofString(func(s string) any { return strings.ToUpper(s) })}, true
+		return of(func(s string) any { return strings.ToUpper(s) })
 	case "LENGTH":
-		return function{1, 1, ofString(func(s string) any { return float64(utf8.RuneCountInString(s)) })}, true
-	case "TRIM":
-		return function{1, 1, ofString(func(s string) any { return strings.TrimSpace(s) })}, true
+		return of(func(s string) any { return float64(utf8.RuneCountInString(s)) })
 	case "CONCAT":
 		return function{2, 100, concat}, true
-	}
-	return function{}, false
-}
-
-func arrayFunction(name string) (function, bool) {
-	switch name {
 	case "ARRAY_CONTAINS":
 		return function{2, 3, arrayContains}, true
 	case "ARRAY_LENGTH":
-		return function{1, 1, func(args []any) any {
-			if array, ok := args[0].([]any); ok {
-				return float64(len(array))
-			}
-			return value.Undefined{}
-		}}, true
+		return of(func(array []any) any { return float64(len(array)) })
+	case "ABS":
+		return of(func(f float64) any { return math.Abs(f) })
 	}
 	return function{}, false
 }
 
-func numberFunction(name string) (function, bool) {
-	var apply func(float64) float64
-	switch name {
-	case "ABS":
-		apply = math.Abs
-	case "FLOOR":
-		apply = math.Floor
-	case "CEILING":
-		apply = math.Ceil
-	default:
-		return function{}, false
-	}
+// check makes a function that is true or false of any value, even undefined.
+func check(holds func(v any) bool) (function, bool) {
+	return function{1, 1, func(args []any) any { return holds(args[0]) }}, true
+}
+
+func is[T any](v any) bool {
+	_, ok := v.(T)
+	return ok
+}
+
+// of makes a function of one argument of one type.
+func of[T any](apply func(T) any) (function, bool) {
 	return function{1, 1, func(args []any) any {
-		if f, ok := args[0].(float64); ok {
-			return apply(f)
+		if v, ok := args[0].(T); ok {
+			return apply(v)
 		}
 		return value.Undefined{}
 	}}, true
 }
 
-// folding makes a predicate on two strings, with an optional third argument
-// that asks to ignore case.
-func folding(match func(a, b string) bool) func([]any) any {
-	return func(args []any) any {
+// compareText makes a predicate on two strings, with an optional third
+// argument that asks to ignore case.
+func compareText(match func(a, b string) bool) (function, bool) {
+	return function{2, 3, func(args []any) any {
 		a, okA := args[0].(string)
 		b, okB := args[1].(string)
-		if !okA || !okB {
+		if !okA || !okB || len(args) == 3 && !is[bool](args[2]) {
 			return value.Undefined{}
 		}
-		if len(args) == 3 {
-			ignoreCase, ok := args[2].(bool)
-			if !ok {
-				return value.Undefined{}
-			}
-			if ignoreCase {
-				a, b = strings.ToLower(a), strings.ToLower(b)
-			}
+		if len(args) == 3 && isTrue(args[2]) {
+			a, b = strings.ToLower(a), strings.ToLower(b)
 		}
 		return match(a, b)
-	}
-}
-
-func ofString(apply func(string) any) func([]any) any {
-	return func(args []any) any {
-		if s, ok := args[0].(string); ok {
-			return apply(s)
-		}
-		return value.Undefined{}
-	}
+	}}, true
 }
 
 func concat(args []any) any {
@@ -212,27 +144,64 @@ func arrayContains(args []any) any {
 }
 
 func within(part, whole any) bool {
-	members, okPart := part.(value.Object)
-	object, okWhole := whole.(value.Object)
-	if !okPart || !okWhole {
-		return false
-	}
+	members, ok := part.(value.Object)
+	object, _ := whole.(value.Object)
 	for _, m := range members {
-		if !value.Equal(m.Value, object.Get(m.Name)) {
-			return false
-		}
+		ok = ok && value.Equal(m.Value, object.Get(m.Name))
 	}
-	return true
+	return ok && is[value.Object](whole)
 }
 
-// like matches % (any text), _ (one character), [abc], [a-c] and [^a] as
-// documented for LIKE. args: text, pattern, escape character or "".
-func like(args []any) any {
-	s, okText := args[0].(string)
-	pattern, okPattern := args[1].(string)
-	escape, okEscape := args[2].(string)
-	if !okText || !okPattern || !okEscape || utf8.RuneCountInString(escape) > 1 {
-		return value.Undefined{}
+// like makes the predicate of a pattern, in which % is any text, _ one
+// character, [abc], [a-c] and [^a] one of a set, as documented for LIKE.
+func like(pattern, escape any) (match func(args []any) any, ok bool) {
+	p, okPattern := pattern.(string)
+	e, okEscape := escape.(string)
+	if !okPattern || !okEscape || utf8.RuneCountInString(e) > 1 {
+		return nil, false
 	}
-	return matchLike([]rune(s), likeElements([]rune(pattern), []rune(escape)))
+	expression, err := regexp.Compile(likeExpression([]rune(p), []rune(e)))
+	if err != nil {
+		return nil, false // a set whose range runs backwards
+	}
+	f, _ := of(func(s string) any { return expression.MatchString(s) })
+	return f.apply, true
+}
+
+func likeExpression(pattern, escape []rune) string {
+	var out strings.Builder
+	out.WriteString(`(?s)^`)
+	for i := 0; i < len(pattern); i++ {
+		r := pattern[i]
+		closing := strings.IndexRune(string(pattern[i:]), ']')
+		switch {
+		case len(escape) == 1 && r == escape[0] && i+1 < len(pattern):
+			i++
+			out.WriteString(regexp.QuoteMeta(string(pattern[i])))
+		case r == '%':
+			out.WriteString(`.*`)
+		case r == '_':
+			out.WriteString(`.`)
+		case r == '[' && closing > 1:
+			set := []rune(string(pattern[i:])[1:closing])
+			out.WriteString(likeSet(set))
+			i += len(set) + 1
+		default:
+			out.WriteString(regexp.QuoteMeta(string(r)))
+		}
+	}
+	return out.String() + `$`
+}
+
+// likeSet writes the inside of [...] with all but ^ at its start and - escaped.
+func likeSet(set []rune) string {
+	out := "["
+	for i, r := range set {
+		if r == '-' || r == '^' && i == 0 {
+			out += string(r)
+		} else {
+			out += fmt.Sprintf(`\x{%x}`, r)
+		}
+	}
+	return out + "]"
 }

@@ -177,7 +177,7 @@ func (l *lexer) string(quote byte) (token, error) {
 
 func (l *lexer) symbol() (token, error) {
 	start := l.pos
-	for _, s := range []string{"<=", ">=", "<>", "!=", "??", "||", "<", ">", "=", "(", ")", "[", "]", "{", "}", ",", ".", ":", "?", "*", "+", "-", "/", "%"} {
+	for _, s := range []string{"<=", ">=", "<>", "!=", "||", "<", ">", "=", "(", ")", "[", "]", "{", "}", ",", ".", ":", "*", "+", "-", "/", "%"} {
 		if strings.HasPrefix(l.query[start:], s) {
 			l.pos += len(s)
 			return token{kind: symbol, text: s, start: start, end: l.pos}, nil

@@ -11,59 +11,59 @@ import (
 // stack.
 const maxDepth = 200
 
-// parser is a recursive-descent parser over the tokens of one query.
+// parser is a recursive-descent parser over the tokens of one query. At the
+// first fault it notes err and jumps to the end, where nothing matches any
+// more: so its methods need not pass errors on, and what they return then is
+// never used.
 type parser struct {
 	tokens     []token
 	pos        int
+	err        error
 	depth      int
 	parameters map[string]any
 	alias      string // the name that stands for the item
+
 	aggregates []aggregate
+	inside     bool  // reading the argument of an aggregate
+	loose      token // the first property outside of one
 }
 
-func newParser(query string, parameters map[string]any) (*parser, error) {
+func newParser(query string, parameters map[string]any) *parser {
 	tokens, err := lex(query)
 	if err != nil {
-		return nil, err
+		return &parser{tokens: []token{{kind: end}}, err: err}
 	}
-	return &parser{tokens: tokens, parameters: parameters}, nil
+	return &parser{tokens: tokens, parameters: parameters}
 }
 
-// query reads SELECT ... [FROM ...] [WHERE ...] [ORDER BY ...] [OFFSET ... LIMIT ...].
-// FROM is read before the expressions, because it names the item.
-func (p *parser) query() (*Query, error) {
-	if err := p.findAlias(); err != nil {
-		return nil, err
-	}
+// query reads SELECT ... FROM ... [WHERE ...] [ORDER BY ...] [OFFSET ... LIMIT ...].
+func (p *parser) query() *Query {
 	q := &Query{Take: -1}
-	if err := p.selection(q); err != nil {
-		return nil, err
-	}
-	q.aggregates = p.aggregates
-	if err := p.from(); err != nil {
-		return nil, err
-	}
+	p.findAlias()
+	p.selection(q)
+	selection, loose := p.aggregates, p.loose
+	p.from()
 	if p.keyword("WHERE") {
-		where, err := p.scalar()
-		if err != nil {
-			return nil, err
-		}
-		if len(p.aggregates) > len(q.aggregates) {
-			return nil, p.fail("an aggregate cannot stand in WHERE")
-		}
-		q.where = where
+		q.where = p.expression()
 	}
-	if err := p.orderBy(q); err != nil {
-		return nil, err
+	p.orderBy(q)
+	p.offsetLimit(q)
+	p.expectEnd()
+	q.aggregates = selection
+	switch {
+	case len(p.aggregates) > len(selection):
+		p.fail("an aggregate can stand in SELECT only")
+	case len(selection) > 0 && loose.kind == name:
+		p.failAt(loose, codeSyntax, "a property outside of the aggregates needs GROUP BY, which is not supported")
+	case len(selection) > 0 && (q.Distinct || len(q.OrderBy) > 0):
+		p.fail("DISTINCT and ORDER BY cannot be combined with an aggregate")
 	}
-	if err := p.offsetLimit(q); err != nil {
-		return nil, err
-	}
-	return q, p.expectEnd()
+	return q
 }
 
-// findAlias looks ahead for FROM outside of any brackets.
-func (p *parser) findAlias() error {
+// findAlias looks ahead for FROM outside of any brackets: expressions before it
+// need the item's name.
+func (p *parser) findAlias() {
 	nesting := 0
 	for i, t := range p.tokens {
 		switch {
@@ -73,131 +73,93 @@ func (p *parser) findAlias() error {
 			nesting--
 		case t.kind == keyword && t.text == "FROM" && nesting == 0:
 			ahead := &parser{tokens: p.tokens, pos: i}
-			err := ahead.from()
+			ahead.from()
 			p.alias = ahead.alias
-			return err
+			return
 		}
 	}
-	p.pos = len(p.tokens) - 1
-	return p.fail("FROM is missing")
 }
 
 // from reads FROM name [[AS] alias].
-func (p *parser) from() error {
-	if err := p.expectKeyword("FROM"); err != nil {
-		return err
+func (p *parser) from() {
+	p.expect(keyword, "FROM")
+	p.alias = p.name("the name of the container")
+	if p.at(keyword, "IN") || p.at(symbol, ".") || p.at(symbol, "[") {
+		p.fail("iterating over a part of an item in FROM is not supported")
 	}
-	if p.peek().kind != name {
-		return p.fail("FROM wants the name of the container")
+	if p.keyword("AS") || p.peek().kind == name {
+		p.alias = p.name("an alias")
 	}
-	p.alias = p.next().text
-	if p.isKeyword("IN") || p.isSymbol(".") || p.isSymbol("[") {
-		return p.fail("iterating over a part of an item in FROM is not supported")
+	if p.at(keyword, "JOIN") || p.at(symbol, ",") {
+		p.fail("JOIN is not supported")
 	}
-	as := p.keyword("AS")
-	if p.peek().kind == name {
-		p.alias = p.next().text
-	} else if as {
-		return p.fail("AS wants a name")
-	}
-	if p.isKeyword("JOIN") || p.isSymbol(",") {
-		return p.fail("JOIN is not supported")
-	}
-	return nil
 }
 
-func (p *parser) selection(q *Query) error {
-	if err := p.expectKeyword("SELECT"); err != nil {
-		return err
-	}
+func (p *parser) selection(q *Query) {
+	p.expect(keyword, "SELECT")
 	q.Distinct = p.keyword("DISTINCT")
 	if p.keyword("TOP") {
-		take, err := p.count("TOP")
-		if err != nil {
-			return err
-		}
-		q.Take = take
+		q.Take = p.count("TOP")
 	}
-	if p.symbol("*") {
+	switch {
+	case p.symbol("*"):
 		q.star = true
-		return nil
+		return
+	case p.keyword("VALUE"):
+		q.value = p.expression()
+		return
 	}
-	if p.keyword("VALUE") {
-		e, err := p.scalar()
-		q.value = e
-		return err
-	}
-	for {
-		if err := p.field(q); err != nil {
-			return err
-		}
-		if !p.symbol(",") {
-			return nil
-		}
+	p.field(q)
+	for p.symbol(",") {
+		p.field(q)
 	}
 }
 
 // field reads expression [[AS] alias]. Without an alias a property gets its
 // last name and anything else $1, $2 and so on.
-func (p *parser) field(q *Query) error {
-	e, err := p.scalar()
-	if err != nil {
-		return err
-	}
-	alias := ""
-	as := p.keyword("AS")
-	switch t := p.peek(); {
-	case t.kind == name, as && t.kind == text:
-		alias = p.next().text
-	case as:
-		return p.fail("AS wants a name")
-	default:
-		alias = p.defaultName(q, e)
+func (p *parser) field(q *Query) {
+	e := p.expression()
+	alias := p.defaultName(q, e)
+	if p.keyword("AS") || p.peek().kind == name {
+		alias = p.name("an alias")
 	}
 	if slices.ContainsFunc(q.fields, func(f field) bool { return f.name == alias }) {
-		return p.fail("the result has two properties called %q", alias)
+		p.fail("the result has two properties called %q", alias)
 	}
 	q.fields = append(q.fields, field{alias, e})
-	return nil
 }
 
 func (p *parser) defaultName(q *Query, e expression) string {
-	if property, ok := e.(property); ok {
-		if len(property.steps) == 0 {
+	if path, ok := e.(property); ok {
+		if len(path) == 0 {
 			return p.alias
 		}
-		if last, ok := property.steps[len(property.steps)-1].(string); ok {
+		if last, ok := path[len(path)-1].(string); ok {
 			return last
 		}
 	}
-	n := 1
+	unnamed := 1
 	for _, f := range q.fields {
 		if strings.HasPrefix(f.name, "$") {
-			n++
+			unnamed++
 		}
 	}
-	return fmt.Sprintf("$%d", n)
+	return fmt.Sprintf("$%d", unnamed)
 }
 
-func (p *parser) orderBy(q *Query) error {
-	if p.isKeyword("GROUP") {
-		return p.fail("GROUP BY is not supported")
+func (p *parser) orderBy(q *Query) {
+	if p.at(keyword, "GROUP") {
+		p.fail("GROUP BY is not supported")
 	}
 	if !p.keyword("ORDER") {
-		return nil
+		return
 	}
-	if err := p.expectKeyword("BY"); err != nil {
-		return err
-	}
+	p.expect(keyword, "BY")
 	for {
-		e, err := p.scalar()
-		if err != nil {
-			return err
-		}
-		item, ok := e.(property)
-		path, named := item.path()
-		if !ok || !named || len(path) == 0 {
-			return p.fail("Unsupported ORDER BY clause: ORDER BY item expression could not be mapped to a document path")
+		item, _ := p.expression().(property)
+		path, ok := item.names()
+		if !ok {
+			p.fail("Unsupported ORDER BY clause. ORDER BY item expression could not be mapped to a document path")
 		}
 		desc := p.keyword("DESC")
 		if !desc {
@@ -205,36 +167,25 @@ func (p *parser) orderBy(q *Query) error {
 		}
 		q.OrderBy = append(q.OrderBy, Order{path, desc})
 		if !p.symbol(",") {
-			return nil
+			return
 		}
 	}
 }
 
-func (p *parser) offsetLimit(q *Query) error {
-	if !p.isKeyword("OFFSET") {
-		if p.isKeyword("LIMIT") {
-			return p.fail("LIMIT needs OFFSET before it")
-		}
-		return nil
+func (p *parser) offsetLimit(q *Query) {
+	if !p.keyword("OFFSET") {
+		return
 	}
 	if q.Take >= 0 {
-		return p.fail("OFFSET LIMIT cannot be combined with TOP")
+		p.fail("OFFSET LIMIT cannot be combined with TOP")
 	}
-	p.next()
-	skip, err := p.count("OFFSET")
-	if err != nil {
-		return err
-	}
-	if err := p.expectKeyword("LIMIT"); err != nil {
-		return err
-	}
-	take, err := p.count("LIMIT")
-	q.Skip, q.Take = skip, take
-	return err
+	q.Skip = p.count("OFFSET")
+	p.expect(keyword, "LIMIT")
+	q.Take = p.count("LIMIT")
 }
 
 // count reads a whole number that is not negative, or a parameter holding one.
-func (p *parser) count(what string) (int, error) {
+func (p *parser) count(what string) int {
 	t := p.peek()
 	v := any(t.number)
 	if t.kind == parameter {
@@ -242,10 +193,11 @@ func (p *parser) count(what string) (int, error) {
 	}
 	n, ok := v.(float64)
 	if t.kind != number && t.kind != parameter || !ok || n < 0 || n != math.Trunc(n) || n > math.MaxInt32 {
-		return 0, p.fail("%s wants a whole number that is not negative", what)
+		p.fail("%s wants a whole number that is not negative", what)
+		return 0
 	}
 	p.next()
-	return int(n), nil
+	return int(n)
 }
 
 func (p *parser) peek() token { return p.tokens[p.pos] }
@@ -258,61 +210,45 @@ func (p *parser) next() token {
 	return t
 }
 
-func (p *parser) isKeyword(word string) bool {
+func (p *parser) at(k kind, text string) bool {
 	t := p.peek()
-	return t.kind == keyword && t.text == word
+	return t.kind == k && t.text == text
 }
 
-func (p *parser) isSymbol(s string) bool {
-	t := p.peek()
-	return t.kind == symbol && t.text == s
-}
-
-// keyword steps over word if it is next.
-func (p *parser) keyword(word string) bool {
-	ok := p.isKeyword(word)
-	if ok {
-		p.next()
-	}
-	return ok
-}
+// keyword steps over a word if it is next.
+func (p *parser) keyword(word string) bool { return p.at(keyword, word) && p.next().kind == keyword }
 
 // symbol steps over s if it is next.
-func (p *parser) symbol(s string) bool {
-	ok := p.isSymbol(s)
-	if ok {
-		p.next()
+func (p *parser) symbol(s string) bool { return p.at(symbol, s) && p.next().kind == symbol }
+
+func (p *parser) expect(k kind, text string) {
+	if !p.at(k, text) {
+		p.fail("%s is expected", text)
 	}
-	return ok
+	p.next()
 }
 
-func (p *parser) expectKeyword(word string) error {
-	if !p.keyword(word) {
-		return p.fail("%s is expected", word)
+func (p *parser) name(what string) string {
+	if p.peek().kind != name {
+		p.fail("%s is expected", what)
 	}
-	return nil
+	return p.next().text
 }
 
-func (p *parser) expectSymbol(s string) error {
-	if !p.symbol(s) {
-		return p.fail("%q is expected", s)
+func (p *parser) expectEnd() {
+	if t := p.peek(); t.kind != end {
+		p.fail("the query should end before %q", t.text)
 	}
-	return nil
 }
 
-func (p *parser) expectEnd() error {
-	if p.peek().kind != end {
-		return p.fail("the query should end here")
-	}
-	return nil
+// fail notes what is wrong at the next token.
+func (p *parser) fail(format string, args ...any) {
+	p.failAt(p.peek(), codeSyntax, "Syntax error, incorrect syntax: "+format, args...)
 }
 
-// fail reports what is wrong at the next token.
-func (p *parser) fail(format string, args ...any) error {
-	t := p.peek()
-	message := "Syntax error, incorrect syntax near the end: "
-	if t.kind != end {
-		message = fmt.Sprintf("Syntax error, incorrect syntax at position %d: ", t.start)
+func (p *parser) failAt(t token, code, format string, args ...any) {
+	if p.err == nil {
+		p.err = &Error{Start: t.start, End: t.end, Code: code, Message: fmt.Sprintf(format, args...) + "."}
 	}
-	return &Error{Start: t.start, End: t.end, Code: codeSyntax, Message: message + fmt.Sprintf(format, args...)}
+	p.pos = len(p.tokens) - 1
 }

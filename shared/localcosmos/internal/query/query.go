@@ -1,7 +1,7 @@
 package query
 
 import (
-	"fmt"
+	"slices"
 
 	"switchboard/shared/localcosmos/internal/value"
 )
@@ -32,6 +32,17 @@ type field struct {
 	expression expression
 }
 
+// Parse reads a query. Parameters are by name, with the @. What is wrong with
+// the text is an *Error.
+func Parse(text string, parameters map[string]any) (*Query, error) {
+	p := newParser(text, parameters)
+	q := p.query()
+	if p.err != nil {
+		return nil, p.err
+	}
+	return q, nil
+}
+
 // Matches applies WHERE: only true keeps an item, neither false nor undefined.
 func (q *Query) Matches(item any) bool {
 	return q.where == nil || isTrue(q.where.eval(row{item: item}))
@@ -40,8 +51,8 @@ func (q *Query) Matches(item any) bool {
 // Star tells that the result is the items as they are.
 func (q *Query) Star() bool { return q.star }
 
-// Aggregates tells that the result is one value of all items: feed them to
-// Aggregate.
+// Aggregates tells that the result is one value of all items: feed them to an
+// Aggregation.
 func (q *Query) Aggregates() bool { return len(q.aggregates) > 0 }
 
 // Project makes an item's result, which SELECT VALUE can leave Undefined: then
@@ -49,10 +60,10 @@ func (q *Query) Aggregates() bool { return len(q.aggregates) > 0 }
 func (q *Query) Project(item any) any { return q.project(row{item: item}) }
 
 func (q *Query) project(r row) any {
-	if q.star {
+	switch {
+	case q.star:
 		return r.item
-	}
-	if q.value != nil {
+	case q.value != nil:
 		return q.value.eval(r)
 	}
 	object := make(value.Object, 0, len(q.fields))
@@ -93,31 +104,27 @@ func (q *Query) CompareKeys(a, b []any) int {
 func (q *Query) Pinned(path []string) (any, bool) { return pinned(q.where, path) }
 
 func pinned(e expression, path []string) (any, bool) {
-	switch e := e.(type) {
-	case logical:
-		if e.operator != "AND" {
-			return nil, false
-		}
-		if v, ok := pinned(e.left, path); ok {
+	b, _ := e.(binary)
+	switch b.operator {
+	case "AND":
+		if v, ok := pinned(b.left, path); ok {
 			return v, true
 		}
-		return pinned(e.right, path)
-	case binary:
-		if e.operator != "=" {
-			return nil, false
-		}
-		if v, ok := equated(e.left, e.right, path); ok {
+		return pinned(b.right, path)
+	case "=":
+		if v, ok := equated(b.left, b.right, path); ok {
 			return v, true
 		}
-		return equated(e.right, e.left, path)
+		return equated(b.right, b.left, path)
 	}
 	return nil, false
 }
 
 func equated(left, right expression, path []string) (any, bool) {
-	p, isProperty := left.(property)
-	c, isConstant := right.(constant)
-	if !isProperty || !isConstant || !samePath(p.steps, path) {
+	p, _ := left.(property)
+	c, ok := right.(constant)
+	names, isPath := p.names()
+	if !ok || !isPath || !slices.Equal(names, path) {
 		return nil, false
 	}
 	return c.value, true
@@ -126,95 +133,18 @@ func equated(left, right expression, path []string) (any, bool) {
 // Condition is a predicate on one item, as a patch carries it.
 type Condition struct{ where expression }
 
-// Holds tells whether the item satisfies the condition.
-func (c Condition) Holds(item any) bool { return isTrue(c.where.eval(row{item: item})) }
-
 // ParseCondition reads "FROM c WHERE ...". There are no parameters.
 func ParseCondition(text string) (Condition, error) {
-	p, err := newParser(text, nil)
-	if err != nil {
-		return Condition{}, err
-	}
-	if err := p.from(); err != nil {
-		return Condition{}, err
-	}
-	if err := p.expectKeyword("WHERE"); err != nil {
-		return Condition{}, err
-	}
-	where, err := p.scalar()
-	if err != nil {
-		return Condition{}, err
-	}
+	p := newParser(text, nil)
+	p.from()
+	p.expect(keyword, "WHERE")
+	c := Condition{p.expression()}
+	p.expectEnd()
 	if len(p.aggregates) > 0 {
-		return Condition{}, &Error{Code: codeSyntax, Message: "A condition cannot aggregate"}
+		p.fail("a condition cannot aggregate")
 	}
-	return Condition{where}, p.expectEnd()
+	return c, p.err
 }
 
-// Parse reads a query. Parameters are by name, with the @.
-func Parse(text string, parameters map[string]any) (*Query, error) {
-	p, err := newParser(text, parameters)
-	if err != nil {
-		return nil, err
-	}
-	q, err := p.query()
-	if err != nil {
-		return nil, err
-	}
-	if err := q.check(); err != nil {
-		return nil, err
-	}
-	return q, nil
-}
-
-// check refuses what parses but has no meaning.
-func (q *Query) check() error {
-	if !q.Aggregates() {
-		return nil
-	}
-	if len(q.OrderBy) > 0 || q.Distinct {
-		return &Error{Code: codeSyntax, Message: "ORDER BY and DISTINCT cannot be combined with an aggregate"}
-	}
-	expressions := []expression{q.value}
-	for _, f := range q.fields {
-		expressions = append(expressions, f.expression)
-	}
-	for _, e := range expressions {
-		if p, ok := loose(e); ok {
-			return &Error{Start: p.start, End: p.end, Code: codeSyntax,
-				Message: fmt.Sprintf("The property at position %d stands outside the aggregates, which needs GROUP BY, which is not supported", p.start)}
-		}
-	}
-	return nil
-}
-
-// loose finds a property in e; the arguments of aggregates are not part of e.
-func loose(e expression) (property, bool) {
-	var parts []expression
-	switch e := e.(type) {
-	case property:
-		return e, true
-	case unary:
-		parts = []expression{e.operand}
-	case binary:
-		parts = []expression{e.left, e.right}
-	case logical:
-		parts = []expression{e.left, e.right}
-	case conditional:
-		parts = []expression{e.test, e.then, e.otherwise}
-	case membership:
-		parts = append([]expression{e.operand}, e.set...)
-	case call:
-		parts = e.arguments
-	case arrayOf:
-		parts = e.elements
-	case objectOf:
-		parts = e.values
-	}
-	for _, part := range parts {
-		if p, ok := loose(part); ok {
-			return p, true
-		}
-	}
-	return property{}, false
-}
+// Holds tells whether the item satisfies the condition.
+func (c Condition) Holds(item any) bool { return isTrue(c.where.eval(row{item: item})) }

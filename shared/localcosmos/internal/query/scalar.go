@@ -3,204 +3,133 @@ package query
 import (
 	"math"
 	"slices"
+	"strings"
 
 	"switchboard/shared/localcosmos/internal/value"
 )
 
-// levels are the binary operators by rising precedence, below those that
-// comparison handles by itself.
-func levels() [][]string {
-	return [][]string{{"||"}, {"+", "-"}, {"*", "/", "%"}}
+// operators of each level, loosest first. Comparisons stand between AND and
+// what follows it.
+func operators(level int) []string {
+	return [][]string{{"OR"}, {"AND"}, nil, {"||"}, {"+", "-"}, {"*", "/", "%"}}[level]
 }
 
-// scalar reads an expression: test ? then : otherwise, loosest of all.
-func (p *parser) scalar() (expression, error) {
+const (
+	comparisonLevel = 2
+	operandLevel    = 3
+	unaryLevel      = 6
+)
+
+func (p *parser) expression() expression { return p.nested(func() expression { return p.binary(0) }) }
+
+// nested reads something that can contain itself.
+func (p *parser) nested(read func() expression) expression {
 	if p.depth == maxDepth {
-		return nil, p.fail("the expression nests deeper than %d levels", maxDepth)
+		p.fail("the expression nests deeper than %d levels", maxDepth)
+		return nil
 	}
 	p.depth++
 	defer func() { p.depth-- }()
-	test, err := p.coalesce()
-	if err != nil || !p.symbol("?") {
-		return test, err
-	}
-	then, err := p.scalar()
-	if err != nil {
-		return nil, err
-	}
-	if err := p.expectSymbol(":"); err != nil {
-		return nil, err
-	}
-	otherwise, err := p.scalar()
-	return conditional{test, then, otherwise}, err
+	return read()
 }
 
-func (p *parser) coalesce() (expression, error) {
-	left, err := p.or()
-	for err == nil && p.symbol("??") {
-		var right expression
-		right, err = p.or()
-		left = logical{"??", left, right}
+// binary reads a chain of operators of one level or tighter.
+func (p *parser) binary(level int) expression {
+	switch level {
+	case comparisonLevel:
+		return p.comparison()
+	case unaryLevel:
+		return p.unary()
 	}
-	return left, err
+	left := p.binary(level + 1)
+	for p.atAny(operators(level)) {
+		operator := p.next().text
+		left = binary{operator, left, p.binary(level + 1)}
+	}
+	return left
 }
 
-func (p *parser) or() (expression, error) {
-	left, err := p.and()
-	for err == nil && p.keyword("OR") {
-		var right expression
-		right, err = p.and()
-		left = logical{"OR", left, right}
-	}
-	return left, err
+func (p *parser) atAny(texts []string) bool {
+	t := p.peek()
+	return (t.kind == symbol || t.kind == keyword) && slices.Contains(texts, t.text)
 }
 
-func (p *parser) and() (expression, error) {
-	left, err := p.comparison()
-	for err == nil && p.keyword("AND") {
-		var right expression
-		right, err = p.comparison()
-		left = logical{"AND", left, right}
-	}
-	return left, err
-}
-
-// comparison reads operand [operator operand] or one of [NOT] IN, BETWEEN and
-// LIKE. Comparisons do not chain.
+// comparison reads operand [operator operand], or one with [NOT] IN, BETWEEN
+// or LIKE. Comparisons do not chain.
 //
 // The service binds NOT to the operand after it, readers expect it around the
 // comparison. NOT a = b is refused, so that nobody gets the other one.
-func (p *parser) comparison() (expression, error) {
-	bareNot := p.isKeyword("NOT")
-	operand, err := p.operators(0)
-	if err != nil {
-		return nil, err
-	}
-	negated := p.isKeyword("NOT")
-	compares := negated || p.isKeyword("IN") || p.isKeyword("BETWEEN") || p.isKeyword("LIKE") ||
-		p.peek().kind == symbol && slices.Contains([]string{"=", "!=", "<>", "<", "<=", ">", ">="}, p.peek().text)
-	if !compares {
-		return operand, nil
+func (p *parser) comparison() expression {
+	bareNot := p.at(keyword, "NOT")
+	operand := p.binary(operandLevel)
+	if !p.atAny([]string{"NOT", "IN", "BETWEEN", "LIKE", "=", "!=", "<>", "<", "<=", ">", ">="}) {
+		return operand
 	}
 	if bareNot {
-		return nil, p.fail("NOT wants parentheses around a comparison")
+		p.fail("NOT wants parentheses around a comparison")
 	}
-	p.keyword("NOT")
+	negated := p.keyword("NOT")
 	var e expression
 	switch {
 	case p.keyword("IN"):
-		e, err = p.membership(operand)
+		p.expect(symbol, "(")
+		e = membership{operand, p.list(")")}
 	case p.keyword("BETWEEN"):
-		e, err = p.between(operand)
+		low := p.binary(operandLevel)
+		p.expect(keyword, "AND")
+		e = binary{"AND", binary{">=", operand, low}, binary{"<=", operand, p.binary(operandLevel)}}
 	case p.keyword("LIKE"):
-		e, err = p.like(operand)
+		e = p.like(operand)
 	case negated:
-		return nil, p.fail("NOT wants IN, BETWEEN or LIKE here")
+		p.fail("NOT wants IN, BETWEEN or LIKE here")
 	default:
 		operator := p.next().text
-		var right expression
-		right, err = p.operators(0)
-		e = binary{operator, operand, right}
+		e = binary{operator, operand, p.binary(operandLevel)}
 	}
 	if negated {
 		e = unary{"NOT", e}
 	}
-	return e, err
+	return e
 }
 
-func (p *parser) membership(operand expression) (expression, error) {
-	if err := p.expectSymbol("("); err != nil {
-		return nil, err
-	}
-	set, err := p.list(")")
-	if err == nil && len(set) == 0 {
-		return nil, p.fail("IN wants at least one value")
-	}
-	return membership{operand, set}, err
-}
-
-func (p *parser) between(operand expression) (expression, error) {
-	low, err := p.operators(0)
-	if err != nil {
-		return nil, err
-	}
-	if err := p.expectKeyword("AND"); err != nil {
-		return nil, err
-	}
-	high, err := p.operators(0)
-	return logical{"AND", binary{">=", operand, low}, binary{"<=", operand, high}}, err
-}
-
-func (p *parser) like(operand expression) (expression, error) {
-	pattern, err := p.operators(0)
-	if err != nil {
-		return nil, err
-	}
-	escape := expression(constant{""})
+// like reads a pattern, which must be known before the items are.
+func (p *parser) like(operand expression) expression {
+	pattern, escape := p.binary(operandLevel), expression(constant{""})
 	if p.keyword("ESCAPE") {
-		if escape, err = p.operators(0); err != nil {
-			return nil, err
-		}
+		escape = p.binary(operandLevel)
 	}
-	return call{like, []expression{operand, pattern, escape}}, nil
+	patternConstant, _ := pattern.(constant)
+	escapeConstant, _ := escape.(constant)
+	match, ok := like(patternConstant.value, escapeConstant.value)
+	if !ok {
+		p.fail("LIKE wants a pattern, and after ESCAPE one character, as literals or parameters")
+	}
+	return call{match, []expression{operand}}
 }
 
-// operators reads a chain of binary operators of one level or tighter.
-func (p *parser) operators(level int) (expression, error) {
-	if level == len(levels()) {
-		return p.unary()
-	}
-	left, err := p.operators(level + 1)
-	for err == nil && p.peek().kind == symbol && slices.Contains(levels()[level], p.peek().text) {
-		operator := p.next().text
-		var right expression
-		right, err = p.operators(level + 1)
-		left = binary{operator, left, right}
-	}
-	return left, err
-}
-
-func (p *parser) unary() (expression, error) {
-	operator := ""
-	switch {
-	case p.keyword("NOT"):
-		operator = "NOT"
-	case p.symbol("-"):
-		operator = "-"
-	case p.symbol("+"):
-		operator = "+"
-	default:
+func (p *parser) unary() expression {
+	if !p.atAny([]string{"NOT", "-", "+"}) {
 		return p.primary()
 	}
-	if p.depth == maxDepth {
-		return nil, p.fail("the expression nests deeper than %d levels", maxDepth)
-	}
-	p.depth++
-	defer func() { p.depth-- }()
-	operand, err := p.unary()
+	operator := p.next().text
+	operand := p.nested(p.unary)
 	if c, ok := operand.(constant); ok && operator == "-" {
 		if f, ok := c.value.(float64); ok {
-			return constant{-f}, err
+			return constant{-f}
 		}
 	}
-	return unary{operator, operand}, err
+	return unary{operator, operand}
 }
 
-func (p *parser) primary() (expression, error) {
-	switch t := p.peek(); t.kind {
+func (p *parser) primary() expression {
+	t := p.peek()
+	switch t.kind {
 	case text:
-		p.next()
-		return constant{t.text}, nil
+		return constant{p.next().text}
 	case number:
-		p.next()
-		return constant{t.number}, nil
+		return constant{p.next().number}
 	case parameter:
-		v, ok := p.parameters[t.text]
-		if !ok {
-			return nil, p.fail("the parameter %s has no value", t.text)
-		}
-		p.next()
-		return p.indexed(constant{v})
+		return p.parameter(p.next())
 	case keyword:
 		return p.literal()
 	case name:
@@ -212,130 +141,118 @@ func (p *parser) primary() (expression, error) {
 	}
 	switch {
 	case p.symbol("("):
-		e, err := p.scalar()
-		if err != nil {
-			return nil, err
-		}
-		return e, p.expectSymbol(")")
+		e := p.expression()
+		p.expect(symbol, ")")
+		return e
 	case p.symbol("["):
-		elements, err := p.list("]")
-		return arrayOf{elements}, err
+		return arrayOf{p.list("]")}
 	case p.symbol("{"):
 		return p.object()
 	}
-	return nil, p.fail("a value is expected")
+	p.fail("a value is expected")
+	return nil
 }
 
-// indexed refuses steps into a parameter, which only paths from the item take.
-func (p *parser) indexed(e expression) (expression, error) {
-	if p.isSymbol(".") || p.isSymbol("[") {
-		return nil, p.fail("a path from a parameter is not supported")
+func (p *parser) parameter(t token) expression {
+	v, ok := p.parameters[t.text]
+	if !ok {
+		p.failAt(t, codeSyntax, "the parameter %s has no value", t.text)
 	}
-	return e, nil
+	if p.at(symbol, ".") || p.at(symbol, "[") {
+		p.fail("a path from a parameter is not supported")
+	}
+	return constant{v}
 }
 
-func (p *parser) literal() (expression, error) {
+func (p *parser) literal() expression {
 	switch {
 	case p.keyword("TRUE"):
-		return constant{true}, nil
+		return constant{true}
 	case p.keyword("FALSE"):
-		return constant{false}, nil
+		return constant{false}
 	case p.keyword("NULL"):
-		return constant{nil}, nil
+		return constant{nil}
 	case p.keyword("UNDEFINED"):
-		return constant{value.Undefined{}}, nil
-	case p.isKeyword("SELECT"), p.isKeyword("EXISTS"), p.isKeyword("ARRAY"):
-		return nil, p.fail("subqueries are not supported")
-	case p.isKeyword("UDF"):
-		return nil, p.fail("user-defined functions are not supported")
+		return constant{value.Undefined{}}
+	case p.atAny([]string{"SELECT", "EXISTS", "ARRAY", "UDF"}):
+		p.fail("subqueries and user-defined functions are not supported")
 	}
-	return nil, p.fail("%s cannot stand here", p.peek().text)
+	p.fail("%s cannot stand here", p.peek().text)
+	return nil
 }
 
-// property reads the steps after the alias.
-func (p *parser) property(root token) (expression, error) {
+// property reads the steps after the item's name.
+func (p *parser) property(root token) expression {
 	if root.text != p.alias {
-		return nil, &Error{Start: root.start, End: root.end, Code: codeUnresolved,
-			Message: "Identifier '" + root.text + "' could not be resolved."}
+		p.failAt(root, codeUnresolved, "Identifier '%s' could not be resolved", root.text)
 	}
-	e := property{start: root.start, end: root.end}
+	if !p.inside && p.loose.kind != name {
+		p.loose = root
+	}
+	path := property{}
 	for {
 		switch {
 		case p.symbol("."):
-			if p.peek().kind != name {
-				return nil, p.fail(`a property name is expected; write a reserved word as %s["word"]`, p.alias)
+			if p.peek().kind == keyword {
+				p.fail("a reserved word is written as %s[%q]", p.alias, strings.ToLower(p.peek().text))
 			}
-			e.steps = append(e.steps, p.next().text)
-			if p.isSymbol("(") {
-				return nil, p.fail("methods are not supported")
+			path = append(path, p.name("a property name"))
+			if p.at(symbol, "(") {
+				p.fail("methods are not supported")
 			}
 		case p.symbol("["):
-			step, err := p.step()
-			if err != nil {
-				return nil, err
-			}
-			e.steps = append(e.steps, step)
+			path = append(path, p.step())
 		default:
-			return e, nil
+			return path
 		}
 	}
 }
 
-func (p *parser) step() (any, error) {
-	var step any
-	switch t := p.peek(); {
+// step reads a name in quotes or the index of an array, and the bracket.
+func (p *parser) step() (step any) {
+	t := p.peek()
+	switch {
 	case t.kind == text:
 		step = t.text
 	case t.kind == number && t.number == math.Trunc(t.number) && t.number <= math.MaxInt32:
 		step = int(t.number)
 	default:
-		return nil, p.fail("a name in quotes or a whole number is expected")
+		p.fail("a name in quotes or a whole number is expected")
 	}
 	p.next()
-	return step, p.expectSymbol("]")
+	p.expect(symbol, "]")
+	return step
 }
 
-func (p *parser) object() (expression, error) {
+func (p *parser) object() expression {
 	var e objectOf
 	if p.symbol("}") {
-		return e, nil
+		return e
 	}
 	for {
-		if t := p.peek(); t.kind != text && t.kind != name {
-			return nil, p.fail("a property name is expected")
+		t := p.next()
+		if t.kind != text && t.kind != name || slices.Contains(e.names, t.text) {
+			p.failAt(t, codeSyntax, "a property name of its own is expected")
 		}
-		key := p.next().text
-		if slices.Contains(e.names, key) {
-			return nil, p.fail("the name %q occurs twice in an object", key)
-		}
-		if err := p.expectSymbol(":"); err != nil {
-			return nil, err
-		}
-		v, err := p.scalar()
-		if err != nil {
-			return nil, err
-		}
-		e.names, e.values = append(e.names, key), append(e.values, v)
+		p.expect(symbol, ":")
+		e.names, e.values = append(e.names, t.text), append(e.values, p.expression())
 		if !p.symbol(",") {
-			return e, p.expectSymbol("}")
+			p.expect(symbol, "}")
+			return e
 		}
 	}
 }
 
 // list reads expressions up to the closing bracket.
-func (p *parser) list(closing string) ([]expression, error) {
-	var list []expression
+func (p *parser) list(closing string) (list []expression) {
 	if p.symbol(closing) {
-		return list, nil
+		return nil
 	}
 	for {
-		e, err := p.scalar()
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, e)
+		list = append(list, p.expression())
 		if !p.symbol(",") {
-			return list, p.expectSymbol(closing)
+			p.expect(symbol, closing)
+			return list
 		}
 	}
 }

@@ -1,0 +1,124 @@
+package localcosmos_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/data/azcosmos"
+	"github.com/google/go-cmp/cmp"
+)
+
+func statuses(r azcosmos.TransactionalBatchResponse) []int32 {
+	var codes []int32
+	for _, result := range r.OperationResults {
+		codes = append(codes, result.StatusCode)
+	}
+	return codes
+}
+
+// "Transactional batch operations": all operations in order, each seeing those
+// before it, in one commit.
+func TestBatch(t *testing.T) {
+	eachMount(t, func(t *testing.T, client *azcosmos.Client) {
+		c, ctx := container(t, client, azcosmos.ContainerProperties{}), t.Context()
+		create(t, c, "a", `{"id":"old","pk":"a","n":1}`)
+		var patch azcosmos.PatchOperations
+		patch.AppendIncrement("/n", 4)
+		patch.SetCondition("from c where c.n = 1")
+
+		batch := c.NewTransactionalBatch(pk("a"))
+		batch.CreateItem([]byte(`{"id":"new","pk":"a","n":1}`), nil)
+		batch.UpsertItem([]byte(`{"id":"new","pk":"a","n":1,"again":true}`), nil)
+		batch.PatchItem("new", patch, nil)
+		batch.ReadItem("new", nil)
+		batch.ReplaceItem("old", []byte(`{"id":"old","pk":"a","n":2}`), nil)
+		batch.DeleteItem("old", nil)
+		result, err := c.ExecuteTransactionalBatch(ctx, batch, nil)
+		ok(t, err)
+		if diff := cmp.Diff([]int32{201, 200, 200, 200, 200, 204}, statuses(result)); !result.Success || diff != "" {
+			t.Fatalf("success %t, statuses %s", result.Success, diff)
+		}
+		read := result.OperationResults[3]
+		if member[int](t, read.ResourceBody, "n") != 5 || read.ETag != result.OperationResults[2].ETag {
+			t.Errorf("the read inside saw %s", read.ResourceBody)
+		}
+		if result.OperationResults[0].ETag == result.OperationResults[1].ETag {
+			t.Error("two writes of one item share an etag")
+		}
+		outside, err := c.ReadItem(ctx, pk("a"), "new", nil)
+		ok(t, err)
+		if string(outside.Value) != string(read.ResourceBody) || *outside.SessionToken != result.SessionToken {
+			t.Errorf("after the batch: %s", outside.Value)
+		}
+		_, err = c.ReadItem(ctx, pk("a"), "old", nil)
+		refused(t, err, http.StatusNotFound, "")
+	})
+}
+
+// The same page: on a failure the operation has its own status, all others
+// 424, and nothing was written.
+func TestBatchFails(t *testing.T) {
+	c, ctx := items(t, azcosmos.ContainerProperties{UniqueKeyPolicy: &azcosmos.UniqueKeyPolicy{
+		UniqueKeys: []azcosmos.UniqueKey{{Paths: []string{"/u"}}}}}), t.Context()
+	create(t, c, "a", `{"id":"old","pk":"a","u":1}`)
+	var condition, missing azcosmos.PatchOperations
+	condition.AppendSet("/n", 1)
+	condition.SetCondition("from c where c.u = 2")
+	missing.AppendReplace("/none", 1)
+	for name, test := range map[string]struct {
+		fail func(*azcosmos.TransactionalBatch)
+		want int32
+	}{
+		"id exists":         {func(b *azcosmos.TransactionalBatch) { b.CreateItem([]byte(`{"id":"old","pk":"a"}`), nil) }, 409},
+		"id made before":    {func(b *azcosmos.TransactionalBatch) { b.CreateItem([]byte(`{"id":"first","pk":"a"}`), nil) }, 409},
+		"unique key":        {func(b *azcosmos.TransactionalBatch) { b.CreateItem([]byte(`{"id":"x","pk":"a","u":1}`), nil) }, 409},
+		"no item":           {func(b *azcosmos.TransactionalBatch) { b.DeleteItem("none", nil) }, 404},
+		"nothing to read":   {func(b *azcosmos.TransactionalBatch) { b.ReadItem("none", nil) }, 404},
+		"condition":         {func(b *azcosmos.TransactionalBatch) { b.PatchItem("old", condition, nil) }, 412},
+		"patch of no path":  {func(b *azcosmos.TransactionalBatch) { b.PatchItem("old", missing, nil) }, 400},
+		"another partition": {func(b *azcosmos.TransactionalBatch) { b.CreateItem([]byte(`{"id":"x","pk":"b"}`), nil) }, 400},
+		"no id":             {func(b *azcosmos.TransactionalBatch) { b.UpsertItem([]byte(`{"pk":"a"}`), nil) }, 400},
+	} {
+		t.Run(name, func(t *testing.T) {
+			batch := c.NewTransactionalBatch(pk("a"))
+			batch.CreateItem([]byte(`{"id":"first","pk":"a","u":7}`), nil)
+			batch.DeleteItem("old", nil)
+			batch.CreateItem([]byte(`{"id":"old","pk":"a","u":1}`), nil)
+			test.fail(&batch)
+			batch.CreateItem([]byte(`{"id":"last","pk":"a","u":8}`), nil)
+			result, err := c.ExecuteTransactionalBatch(ctx, batch, nil)
+			ok(t, err)
+			if diff := cmp.Diff([]int32{424, 424, 424, test.want, 424}, statuses(result)); result.Success || diff != "" {
+				t.Errorf("success %t, statuses %s", result.Success, diff)
+			}
+			if result.RawResponse.StatusCode != http.StatusMultiStatus {
+				t.Errorf("HTTP %s", result.RawResponse.Status)
+			}
+			if got := rows(t, c, pk("a"), "SELECT VALUE c.id FROM c", nil); len(got) != 1 || got[0] != `"old"` {
+				t.Errorf("left behind: %v", got)
+			}
+		})
+	}
+}
+
+// "Service quotas": 100 operations and 2 MB a batch.
+func TestBatchLimits(t *testing.T) {
+	c, ctx := items(t, azcosmos.ContainerProperties{}), t.Context()
+	batch := c.NewTransactionalBatch(pk("a"))
+	for i := range 101 {
+		batch.UpsertItem(fmt.Appendf(nil, `{"id":"%d","pk":"a"}`, i), nil)
+	}
+	_, err := c.ExecuteTransactionalBatch(ctx, batch, nil)
+	refused(t, err, http.StatusBadRequest, "101")
+	batch = c.NewTransactionalBatch(pk("a"))
+	for i := range 3 {
+		batch.UpsertItem(fmt.Appendf(nil, `{"id":"%d","pk":"a","d":"%s"}`, i, strings.Repeat("x", 700<<10)), nil)
+	}
+	_, err = c.ExecuteTransactionalBatch(ctx, batch, nil)
+	refused(t, err, http.StatusRequestEntityTooLarge, "2 MB")
+	if got := rows(t, c, pk("a"), "SELECT VALUE COUNT(1) FROM c", nil); got[0] != "0" {
+		t.Errorf("left behind: %s items", got[0])
+	}
+}

@@ -1,0 +1,250 @@
+package localcosmos_test
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/data/azcosmos"
+
+	"switchboard/shared/localcosmos"
+)
+
+// authorization signs as "Access control on Azure Cosmos DB resources" tells.
+func authorization(key, method, resourceType, link, date string) string {
+	secret, _ := base64.StdEncoding.DecodeString(key)
+	mac := hmac.New(sha256.New, secret)
+	io.WriteString(mac, strings.ToLower(method)+"\n"+strings.ToLower(resourceType)+"\n"+link+"\n"+strings.ToLower(date)+"\n\n")
+	return url.QueryEscape("type=master&ver=1.0&sig=" + base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+}
+
+// newRequest makes a signed request for what azcosmos would not send. Its
+// partition key is "a" unless a header says otherwise.
+func newRequest(t testing.TB, store *localcosmos.Store, method, path, body string, headers ...string) *http.Request {
+	t.Helper()
+	r := httptest.NewRequest(method, "http://cosmos.local/", bytes.NewReader([]byte(body)))
+	r.URL.Path = "/" + path
+	segments := strings.Split(path, "/")
+	link, resourceType := path, segments[(len(segments)-1)&^1]
+	if len(segments)%2 == 1 {
+		link = strings.Join(segments[:len(segments)-1], "/")
+	}
+	date := time.Now().UTC().Format(http.TimeFormat)
+	r.Header.Set("x-ms-date", date)
+	r.Header.Set("x-ms-version", "2020-11-05")
+	r.Header.Set("x-ms-documentdb-partitionkey", `["a"]`)
+	r.Header.Set("authorization", authorization(store.Key(), method, resourceType, link, date))
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	return r
+}
+
+func send(t testing.TB, store *localcosmos.Store, method, path, body string, headers ...string) *http.Response {
+	t.Helper()
+	response, err := store.Do(newRequest(t, store, method, path, body, headers...))
+	ok(t, err)
+	return response
+}
+
+func bodyOf(t testing.TB, r *http.Response) string {
+	t.Helper()
+	body, err := io.ReadAll(r.Body)
+	ok(t, err)
+	return string(body)
+}
+
+// "Access control on Azure Cosmos DB resources": what is not signed with the
+// key, for this verb, resource and time, gets 401.
+func TestSignature(t *testing.T) {
+	store := open(t, localcosmos.Options{Key: base64.StdEncoding.EncodeToString([]byte("a key of the test's own"))})
+	container(t, connect(t, "http://cosmos.local", store.Key(), store), azcosmos.ContainerProperties{ID: "Mixed Case"})
+	now := time.Now().UTC()
+	date := func(offset time.Duration) string { return now.Add(offset).Format(http.TimeFormat) }
+	const link = "dbs/app/colls/Mixed Case"
+	for name, test := range map[string]struct {
+		date, authorization string
+		want                int
+	}{
+		"right":          {date(0), authorization(store.Key(), "GET", "colls", link, date(0)), 200},
+		"14 minutes ago": {date(-14 * time.Minute), authorization(store.Key(), "GET", "colls", link, date(-14*time.Minute)), 200},
+		"16 minutes ago": {date(-16 * time.Minute), authorization(store.Key(), "GET", "colls", link, date(-16*time.Minute)), 401},
+		"16 minutes on":  {date(16 * time.Minute), authorization(store.Key(), "GET", "colls", link, date(16*time.Minute)), 401},
+		"other date":     {date(time.Second), authorization(store.Key(), "GET", "colls", link, date(0)), 401},
+		"other key":      {date(0), authorization(localcosmos.EmulatorKey, "GET", "colls", link, date(0)), 401},
+		"other verb":     {date(0), authorization(store.Key(), "PUT", "colls", link, date(0)), 401},
+		"other resource": {date(0), authorization(store.Key(), "GET", "colls", "dbs/app/colls/other", date(0)), 401},
+		"lower case":     {date(0), authorization(store.Key(), "GET", "colls", strings.ToLower(link), date(0)), 401},
+		"other type":     {date(0), authorization(store.Key(), "GET", "docs", link, date(0)), 401},
+		"none":           {date(0), "", 401},
+		"nonsense":       {date(0), "Bearer x", 401},
+		"no date":        {"", authorization(store.Key(), "GET", "colls", link, ""), 401},
+		"resource token": {date(0), url.QueryEscape("type=resource&ver=1.0&sig=x"), 401},
+	} {
+		t.Run(name, func(t *testing.T) {
+			response := send(t, store, "GET", link, "", "authorization", test.authorization, "x-ms-date", test.date)
+			if response.StatusCode != test.want {
+				t.Errorf("status %d: %s", response.StatusCode, bodyOf(t, response))
+			}
+		})
+	}
+}
+
+// Entra: a verifier decides; the data plane cannot manage ("does not cover any
+// kind of management operations").
+func TestBearer(t *testing.T) {
+	plain := open(t, localcosmos.Options{})
+	token := func(s string) string { return url.QueryEscape("type=aad&ver=1.0&sig=" + s) }
+	if got := send(t, plain, "GET", "dbs", "", "authorization", token("good")); got.StatusCode != 401 {
+		t.Errorf("without a verifier: %d", got.StatusCode)
+	}
+	store := open(t, localcosmos.Options{VerifyBearer: func(token string) error {
+		if token != "good" {
+			return errors.New("not good")
+		}
+		return nil
+	}})
+	container(t, connect(t, "http://cosmos.local", store.Key(), store), azcosmos.ContainerProperties{})
+	for _, test := range []struct {
+		method, path, body, token string
+		want                      int
+	}{
+		{"POST", "dbs/app/colls/main/docs", `{"id":"x","pk":"a"}`, "good", 201},
+		{"GET", "dbs/app/colls/main", ``, "good", 200},
+		{"POST", "dbs", `{"id":"other"}`, "good", 403},
+		{"DELETE", "dbs/app/colls/main", ``, "good", 403},
+		{"GET", "dbs/app/colls/main/docs/x", ``, "bad", 401},
+	} {
+		if got := send(t, store, test.method, test.path, test.body, "authorization", token(test.token)); got.StatusCode != test.want {
+			t.Errorf("%s %s: %d, want %d", test.method, test.path, got.StatusCode, test.want)
+		}
+	}
+}
+
+// The account names the address that the client used, so that SDKs, which send
+// everything where the account says, come back.
+func TestAccount(t *testing.T) {
+	store := open(t, localcosmos.Options{})
+	server := httptest.NewServer(store)
+	defer server.Close()
+	request := newRequest(t, store, "GET", "", "")
+	request.RequestURI, request.URL.Host, request.Host = "", strings.TrimPrefix(server.URL, "http://"), ""
+	response, err := server.Client().Do(request)
+	ok(t, err)
+	defer response.Body.Close()
+	var account struct {
+		WritableLocations, ReadableLocations []struct{ Name, DatabaseAccountEndpoint string }
+		UserConsistencyPolicy                struct{ DefaultConsistencyLevel string }
+	}
+	ok(t, json.NewDecoder(response.Body).Decode(&account))
+	for _, locations := range [][]struct{ Name, DatabaseAccountEndpoint string }{account.WritableLocations, account.ReadableLocations} {
+		if len(locations) != 1 || locations[0].Name != "South Central US" || locations[0].DatabaseAccountEndpoint != server.URL+"/" {
+			t.Errorf("locations %v, served at %s", locations, server.URL)
+		}
+	}
+	if account.UserConsistencyPolicy.DefaultConsistencyLevel != "Strong" {
+		t.Errorf("consistency %q", account.UserConsistencyPolicy.DefaultConsistencyLevel)
+	}
+}
+
+// What the store does not know is a 400 that names it.
+func TestUnsupported(t *testing.T) {
+	store := open(t, localcosmos.Options{})
+	container(t, connect(t, "http://cosmos.local", store.Key(), store), azcosmos.ContainerProperties{})
+	const docs = "dbs/app/colls/main/docs"
+	for name, test := range map[string]struct {
+		method, path, body string
+		headers            []string
+		says               string
+	}{
+		"stored procedures": {"POST", "dbs/app/colls/main/sprocs", `{}`, nil, "sprocs"},
+		"change feed":       {"GET", docs, ``, []string{"A-IM", "Incremental feed"}, "a-im"},
+		"query plan":        {"POST", docs, `{}`, []string{"x-ms-cosmos-is-query-plan-request", "True"}, "query-plan"},
+		"triggers":          {"POST", docs, `{}`, []string{"x-ms-documentdb-pre-trigger-include", "t"}, "trigger"},
+		"bulk":              {"POST", docs, `[]`, []string{"x-ms-cosmos-is-batch-request", "True", "x-ms-cosmos-batch-atomic", "False"}, "atomic"},
+		"batch member":      {"POST", docs, `[{"operationType":"Read","id":"x","extra":1}]`, []string{"x-ms-cosmos-is-batch-request", "True", "x-ms-cosmos-batch-atomic", "True"}, "extra"},
+		"patch member":      {"PATCH", docs + "/x", `{"operations":[],"extra":1}`, nil, "extra"},
+		"container member":  {"POST", "dbs/app/colls", `{"id":"x","partitionKey":{"paths":["/a"]},"computedProperties":[]}`, nil, "computedProperties"},
+		"other path":        {"GET", "elsewhere", ``, nil, "elsewhere"},
+		"other method":      {"PUT", docs, `{}`, nil, "PUT"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			response := send(t, store, test.method, test.path, test.body, test.headers...)
+			var body struct{ Code, Message string }
+			ok(t, json.NewDecoder(response.Body).Decode(&body))
+			if response.StatusCode != 400 || body.Code != "BadRequest" || !strings.Contains(body.Message, test.says) {
+				t.Errorf("%d %+v", response.StatusCode, body)
+			}
+		})
+	}
+}
+
+// Headers that are not what they should be.
+func TestFaultyHeaders(t *testing.T) {
+	store := open(t, localcosmos.Options{})
+	container(t, connect(t, "http://cosmos.local", store.Key(), store), azcosmos.ContainerProperties{})
+	const docs, query = "dbs/app/colls/main/docs", `{"query":"SELECT * FROM c"}`
+	for _, test := range []struct {
+		body    string
+		headers []string
+		says    string
+	}{
+		{`{"id":"x","pk":"a"}`, []string{"x-ms-documentdb-partitionkey", ""}, "must be supplied"},
+		{`{"id":"x","pk":"a"}`, []string{"x-ms-documentdb-partitionkey", "[]"}, "must be supplied"},
+		{`{"id":"x","pk":"a"}`, []string{"x-ms-documentdb-partitionkey", `"a"`}, "JSON array"},
+		{`{"id":"x","pk":"a"}`, []string{"x-ms-documentdb-partitionkey", `["a\x7f"]`}, "JSON array"},
+		{`{"id":"x","pk":"a"}`, []string{"x-ms-documentdb-partitionkey", `["a","b"]`}, "components"},
+		{`{"id":"x","pk":"a"}`, []string{"x-ms-documentdb-partitionkey", `[["a"]]`}, "partition key value"},
+		{query, []string{"x-ms-documentdb-query", "True", "x-ms-max-item-count", "0"}, "max-item-count"},
+		{query, []string{"x-ms-documentdb-query", "True", "x-ms-max-item-count", "many"}, "max-item-count"},
+		{query, []string{"x-ms-documentdb-query", "True", "x-ms-continuation", "e30"}, "continuation"},
+		{query, []string{"x-ms-documentdb-query", "True", "x-ms-continuation", "not base64!"}, "continuation"},
+		{`{"query":5}`, []string{"x-ms-documentdb-query", "True"}, "query"},
+	} {
+		response := send(t, store, "POST", docs, test.body, test.headers...)
+		if body := bodyOf(t, response); response.StatusCode != 400 || !strings.Contains(body, test.says) {
+			t.Errorf("%q: %d %s", test.headers, response.StatusCode, body)
+		}
+	}
+}
+
+// FuzzRequests throws bodies and headers at every operation on items: whatever
+// comes, the store answers, and never with a fault of its own.
+func FuzzRequests(f *testing.F) {
+	for _, body := range []string{
+		`{"id":"x","pk":"a","ttl":1}`, `[{"operationType":"Upsert","resourceBody":{"id":"x","pk":"a"}}]`,
+		`{"condition":"from c where c.n=1","operations":[{"op":"move","from":"/l/0","path":"/o/b"}]}`,
+		`{"query":"SELECT TOP 1 c.a FROM c WHERE c.l[0] IN (1, @p) ORDER BY c.a","parameters":[{"name":"@p","value":[]}]}`,
+	} {
+		f.Add(body, `["a"]`, "1", "")
+	}
+	f.Add(`{"id":"","pk":`, `[{}]`, "-1", "AAAA")
+	store := open(f, localcosmos.Options{})
+	container(f, connect(f, "http://cosmos.local", store.Key(), store), azcosmos.ContainerProperties{})
+	send(f, store, "POST", "dbs/app/colls/main/docs", `{"id":"y","pk":"a","n":1,"l":[1,{}],"o":{}}`)
+	const docs = "dbs/app/colls/main/docs"
+	f.Fuzz(func(t *testing.T, body, key, count, continuation string) {
+		for _, call := range [][]string{
+			{"POST", docs}, {"POST", docs, "x-ms-documentdb-is-upsert", "True"},
+			{"PUT", docs + "/y"}, {"PATCH", docs + "/y"},
+			{"POST", docs, "x-ms-cosmos-is-batch-request", "True", "x-ms-cosmos-batch-atomic", "True"},
+			{"POST", docs, "x-ms-documentdb-query", "True", "x-ms-max-item-count", count, "x-ms-continuation", continuation},
+			{"PUT", "dbs/app/colls/main"},
+		} {
+			headers := append([]string{"x-ms-documentdb-partitionkey", key}, call[2:]...)
+			if response := send(t, store, call[0], call[1], body, headers...); response.StatusCode >= 500 {
+				t.Errorf("%v: %d %s", call, response.StatusCode, bodyOf(t, response))
+			}
+		}
+	})
+}
