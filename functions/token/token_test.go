@@ -16,7 +16,7 @@ import (
 	"switchboard/shared/testbed"
 )
 
-func bed(t *testing.T, settings map[string]string) *testbed.Bed {
+func bed(t testing.TB, settings map[string]string) *testbed.Bed {
 	t.Helper()
 	return testbed.New(t, []function.Function{token.Function(), user.Function()}, settings)
 }

@@ -205,7 +205,7 @@ func (c *Clock) Move(d time.Duration) {
 	c.ahead += d
 }
 
-// Log keeps what is logged.
+// Log keeps what was logged last, a megabyte at most.
 type Log struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -215,10 +215,13 @@ type Log struct {
 func (l *Log) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.buf.Len() > 1<<20 {
+		l.buf.Next(l.buf.Len() / 2)
+	}
 	return l.buf.Write(p)
 }
 
-// String is all that was logged.
+// String is what was logged.
 func (l *Log) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
