@@ -134,6 +134,11 @@ func (p *Provider) routes(path string, log *slog.Logger) (http.Handler, error) {
 // them.
 func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
+	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
+	if err := r.ParseForm(); err != nil { // zitadel's client credentials do not survive one that is broken
+		http.Error(w, "the form cannot be read", http.StatusBadRequest)
+		return
+	}
 	p.handler.ServeHTTP(w, r)
 }
 

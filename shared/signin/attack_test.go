@@ -8,7 +8,6 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/json"
 	"encoding/pem"
 	"strings"
 	"testing"
@@ -17,7 +16,6 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"switchboard/shared/problem"
-	"switchboard/shared/signin"
 )
 
 func TestForgedAndBrokenTokensAreRefused(t *testing.T) {
@@ -235,151 +233,4 @@ func TestOtherAlgorithms(t *testing.T) {
 	if _, err := v.Verify(t.Context(), newSigner("k1").sign(t, w.plainClaims(nil))); code(err) != "token_invalid" {
 		t.Errorf("RS256, which is not allowed here: %v", err)
 	}
-}
-
-func TestAWrongAudienceSaysWhichIsRight(t *testing.T) {
-	w, k := newWorld(t), newSigner("k1")
-	_, err := w.verifier(plainIssuer()).Verify(t.Context(), k.sign(t, w.plainClaims(map[string]any{"aud": "https://graph.microsoft.com"})))
-	if p := problem.From(err); p.Code != "audience_wrong" || !strings.Contains(p.Detail, audience) || !strings.Contains(p.Detail, "scopes") {
-		t.Errorf("%v", err)
-	}
-}
-
-func TestRequiredScopesAndRoles(t *testing.T) {
-	w, k := newWorld(t), newSigner("k1")
-	w.provide(issuer, discovery, jwks, k.jwk())
-	is := plainIssuer()
-	is.RequiredScopes, is.RequiredRoles = []string{"access_as_user", "calls"}, []string{signin.RoleService}
-	v := w.verifier(is)
-	for name, tt := range map[string]struct {
-		claims map[string]any
-		want   string
-	}{
-		"a scope of several":      {map[string]any{"scp": "openid calls"}, ""},
-		"scope, as RFC 9068":      {map[string]any{"scope": "calls"}, ""},
-		"scopes in an array":      {map[string]any{"scope": []string{"x", "calls"}}, ""},
-		"a role":                  {map[string]any{"roles": []string{signin.RoleService}}, ""},
-		"a role as a string":      {map[string]any{"roles": signin.RoleService}, ""},
-		"none":                    {nil, "scope_missing"},
-		"a part of a scope":       {map[string]any{"scp": "access_as_user2 call"}, "scope_missing"},
-		"the scope as a role":     {map[string]any{"roles": []string{"calls"}}, "scope_missing"},
-		"scopes that are no text": {map[string]any{"scp": map[string]any{"calls": true}}, "scope_missing"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := v.Verify(t.Context(), k.sign(t, w.plainClaims(tt.claims)))
-			if code(err) != tt.want {
-				t.Fatalf("got %v, want %q", err, tt.want)
-			}
-			want := `Bearer realm="switchboard", error="insufficient_scope", scope="access_as_user calls"`
-			if p := problem.From(err); err != nil && (p.Kind != problem.Forbidden || p.Challenge != want) {
-				t.Errorf("kind %v, challenge %s", p.Kind, p.Challenge)
-			}
-		})
-	}
-}
-
-// TestEntriesOfOneIssuer has one for apps and one for daemons; a token needs
-// to please one of them.
-func TestEntriesOfOneIssuer(t *testing.T) {
-	w, k := newWorld(t), newSigner("k1")
-	w.provide(issuer, discovery, jwks, k.jwk())
-	apps, daemons, admin := plainIssuer(), plainIssuer(), plainIssuer()
-	apps.RequiredScopes, apps.Algorithms = []string{"access_as_user"}, []string{"ES256"}
-	daemons.RequiredRoles = []string{signin.RoleService}
-	admin.Audiences = []string{"api://admin"}
-	v := w.verifier(apps, daemons, admin)
-	for want, claims := range map[string]map[string]any{
-		"":               {"roles": []string{signin.RoleService}},
-		"scope_missing":  {"roles": []string{"x"}},
-		"audience_wrong": {"aud": "api://elsewhere"},
-	} {
-		if _, err := v.Verify(t.Context(), k.sign(t, w.plainClaims(claims))); code(err) != want {
-			t.Errorf("%v: got %v, want %q", claims, err, want)
-		}
-	}
-	if _, err := v.Verify(t.Context(), k.sign(t, w.plainClaims(map[string]any{"aud": "api://admin"}))); err != nil {
-		t.Error(err)
-	}
-	if n := w.fetched(jwks); n != 1 {
-		t.Errorf("%d fetches for one issuer", n)
-	}
-}
-
-func TestBearerToken(t *testing.T) {
-	for header, want := range map[string]string{
-		"Bearer abc.def-_~+/==": "abc.def-_~+/==",
-		"bearer x":              "x",
-		"BEARER   x ":           "x",
-	} {
-		if got, err := signin.BearerToken(header); got != want || err != nil {
-			t.Errorf("%q: %q, %v", header, got, err)
-		}
-	}
-	for header, want := range map[string]string{
-		"":                   "token_missing",
-		"Bearer":             "token_missing",
-		"Bearer ":            "token_missing",
-		"Basic dTpw":         "token_missing",
-		"Bearerx":            "token_missing",
-		"Bearer a b":         "token_invalid",
-		"Bearer a, Bearer b": "token_invalid",
-		"Bearer \x00":        "token_invalid",
-		"Bearer é":           "token_invalid",
-	} {
-		if _, err := signin.BearerToken(header); code(err) != want {
-			t.Errorf("%q: %v, want %q", header, err, want)
-		}
-	}
-}
-
-func FuzzVerify(f *testing.F) {
-	w, k := newWorld(nil), newSigner("k1")
-	keys, err := json.Marshal(map[string]any{"keys": []any{k.jwk()}})
-	if err != nil {
-		f.Fatal(err)
-	}
-	w.docs[jwks] = document{status: 200, body: string(keys)}
-	is := plainIssuer()
-	is.JWKSURL = jwks
-	v, err := signin.New([]signin.Issuer{is}, signin.Options{Transport: w, Now: w.clock})
-	if err != nil {
-		f.Fatal(err)
-	}
-	good := k.sign(f, w.plainClaims(nil))
-	payload := strings.Split(good, ".")[1]
-	for _, seed := range []string{good, "", "..", "a.b.c", b64(`{"alg":"none"}`) + "." + payload + ".", b64(`null`) + "." + b64(`null`) + ".",
-		b64(`{"alg":"RS256","kid":"k1","kid":"k2"}`) + "." + payload + ".AAAA", b64(`{"alg":"RS256"}`) + "." + b64(`{"iss":"`+issuer+`","aud":[]}`) + ".AA"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, token string) {
-		caller, err := v.Verify(t.Context(), token)
-		if err == nil && token != good {
-			t.Errorf("a token that was never issued speaks for %+v", caller)
-		}
-		if err != nil && problem.Is(err, problem.Internal) {
-			t.Errorf("not a refusal: %v", err)
-		}
-	})
-}
-
-// FuzzKeySet lets an issuer publish anything.
-func FuzzKeySet(f *testing.F) {
-	k := newSigner("k1")
-	for _, set := range []any{map[string]any{"keys": []any{k.jwk()}}, map[string]any{}, []any{}, map[string]any{"keys": []any{map[string]any{"kty": "EC", "crv": "P-521", "x": "AA", "y": "AA"}}}} {
-		text, err := json.Marshal(set)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, set []byte) {
-		w := newWorld(t)
-		w.docs[jwks] = document{status: 200, body: string(set)}
-		is := plainIssuer()
-		is.JWKSURL, is.Algorithms = jwks, []string{"RS256", "ES256", "ES512", "EdDSA"}
-		_, err := w.verifier(is).Verify(t.Context(), k.sign(t, w.plainClaims(nil)))
-		if c := code(err); c != "" && c != "token_invalid" && c != "signin_unavailable" {
-			t.Error(err)
-		}
-	})
 }

@@ -55,7 +55,8 @@ type Issuer struct {
 	// {tenantid} it is required, so that no deployment is open to the world by
 	// omission; "*" says any organisation, on purpose. Tenants let in by "*"
 	// alone give no roles, because each tenant's administrators assign an app's
-	// roles to their own people. Personal Microsoft accounts are the tenant
+	// roles to their own people; those of a listed tenant are trusted with that,
+	// Switchboard.Admin included. Personal Microsoft accounts are the tenant
 	// 9188040d-6c67-4c5b-b112-36a304b66dad and enter only by that id.
 	TenantAllowList []string `json:"tenantAllowList,omitempty"`
 }

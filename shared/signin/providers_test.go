@@ -89,6 +89,16 @@ func TestProviders(t *testing.T) {
 			claims:    map[string]any{"iss": entra + personal + "/v2.0", "aud": apiID, "sub": "s", "tid": personal, "oid": object, "scp": "access_as_user"},
 			want:      signin.Caller{UserID: signin.UserID(personal, object), Subject: "s", TenantID: personal, ObjectID: object, Scopes: []string{"access_as_user"}},
 		},
+		"Entra ID v1, many tenants": {
+			is:        signin.Issuer{Issuer: "https://sts.windows.net/{tenantid}/", Audiences: []string{"api://" + apiID}, TenantAllowList: []string{tenant}},
+			published: "https://sts.windows.net/{tenantid}/",
+			discovery: entra + "common/.well-known/openid-configuration",
+			jwks:      entra + "common/discovery/keys",
+			keyIssuer: entra + "{tenantid}/v2.0",
+			claims: map[string]any{"iss": "https://sts.windows.net/" + tenant + "/", "aud": "api://" + apiID, "sub": "s", "tid": tenant, "oid": object,
+				"scp": "access_as_user", "appid": "client"},
+			want: signin.Caller{UserID: entraUser, Subject: "s", TenantID: tenant, ObjectID: object, Scopes: []string{"access_as_user"}},
+		},
 		"External ID": {
 			is: signin.Issuer{Issuer: "https://" + tenant + ".ciamlogin.com/" + tenant + "/v2.0", Audiences: []string{apiID},
 				DiscoveryURL: "https://contoso.ciamlogin.com/" + tenant + "/v2.0/.well-known/openid-configuration"},

@@ -117,7 +117,9 @@ func (v *Verifier) Verify(ctx context.Context, bearer string) (Caller, error) {
 	if caller.ExpiresAt.Before(until) {
 		until = caller.ExpiresAt
 	}
-	v.cache.Add(key, verified{caller, until})
+	if now.Before(until) { // not one that only the leeway lets through
+		v.cache.Add(key, verified{caller, until})
+	}
 	return caller, nil
 }
 
