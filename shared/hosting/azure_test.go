@@ -258,11 +258,15 @@ func TestAClientThatLeavesEndsItsRequest(t *testing.T) {
 
 func TestAStopIsNeverExitCodeZero(t *testing.T) {
 	t.Parallel()
+	port, err := hostingtest.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	out, errs := &lines{found: make(chan string, 1), want: "listening"}, &strings.Builder{}
 	code := make(chan int)
 	go func() {
-		code <- hosting.Run(ctx, hosting.Process{Env: environment("FUNCTIONS_HTTPWORKER_PORT=" + freePort(t)), Stdout: out, Stderr: errs}, serving(http.NotFoundHandler()))
+		code <- hosting.Run(ctx, hosting.Process{Env: environment("FUNCTIONS_HTTPWORKER_PORT=" + port), Stdout: out, Stderr: errs}, serving(http.NotFoundHandler()))
 	}()
 	<-out.found
 	cancel()

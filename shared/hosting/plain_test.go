@@ -34,20 +34,6 @@ func serving(h http.Handler) hosting.Builder {
 	}
 }
 
-func freePort(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	_, port, err := net.SplitHostPort(ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
-}
-
 func TestAnInterruptEndsThePlainServerCleanly(t *testing.T) {
 	t.Parallel()
 	addr, stop := startPlain(t)

@@ -20,10 +20,14 @@ package hostingtest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -42,6 +46,19 @@ func Build(pkg, out string, tags ...string) error {
 		return fmt.Errorf("go build %s: %w\n%s", pkg, err, output)
 	}
 	return nil
+}
+
+// FreePort returns a port of 127.0.0.1 for a process that is told where to listen. It
+// is below those that systems give out by themselves, so that nobody else is given it
+// before that process asks.
+func FreePort() (string, error) {
+	for range 100 {
+		port := strconv.Itoa(20000 + rand.N(12000))
+		if ln, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port)); err == nil {
+			return port, ln.Close()
+		}
+	}
+	return "", errors.New("no free port was found")
 }
 
 // machineEnv is what every process gets from the machine; nothing else is inherited,

@@ -37,14 +37,11 @@ type worker struct {
 }
 
 func startWorker(s *script, root string, settings []string) (*worker, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := FreePort()
 	if err != nil {
 		return nil, err
 	}
-	addr := ln.Addr().String()
-	ln.Close()
-	_, port, _ := net.SplitHostPort(addr) // an address that net made
-	w := &worker{script: s, addr: addr, changed: make(chan struct{}), ended: make(chan struct{})}
+	w := &worker{script: s, addr: net.JoinHostPort("127.0.0.1", port), changed: make(chan struct{}), ended: make(chan struct{})}
 	w.env = append(machineEnv(),
 		"FUNCTIONS_CUSTOMHANDLER_PORT="+port, "FUNCTIONS_HTTPWORKER_PORT="+port,
 		"FUNCTIONS_CUSTOMHANDLER_WORKER_ID=w1", "FUNCTIONS_HTTPWORKER_ID=w1",
