@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -82,6 +83,9 @@ func readCatalog(tx *bolt.Tx) (*catalog, error) {
 			return fmt.Errorf("localcosmos: container %q: %v", id, err)
 		}
 		found, err := newContainer(resource)
+		if err == nil && c.databases[db] == nil {
+			err = errors.New("its database is missing")
+		}
 		if err != nil {
 			return fmt.Errorf("localcosmos: container %q: %v", id, err)
 		}

@@ -191,10 +191,7 @@ func (s *Store) deleteContainer(r *request) (*reply, error) {
 		if err != nil {
 			return notFound()
 		}
-		if err := found.remove(tx); err != nil {
-			return err
-		}
-		return tx.Bucket([]byte(bucketContainers)).Delete(containerKey(r.db, r.coll))
+		return found.remove(tx)
 	})
 	if err != nil {
 		return nil, err
@@ -208,14 +205,14 @@ func buckets(number uint32) (docs, feed, unique []byte) {
 	return fmt.Appendf(nil, "docs/%08x", number), fmt.Appendf(nil, "feed/%08x", number), fmt.Appendf(nil, "unique/%08x", number)
 }
 
-// remove drops a container's items.
+// remove drops a container with its items.
 func (c *container) remove(tx *bolt.Tx) error {
 	for _, name := range [][]byte{c.docs, c.feed, c.unique} {
 		if err := tx.DeleteBucket(name); err != nil {
 			return err
 		}
 	}
-	return nil
+	return tx.Bucket([]byte(bucketContainers)).Delete(containerKey(c.db, c.id))
 }
 
 // definitionSystem and itemSystem are the properties that only the store sets.

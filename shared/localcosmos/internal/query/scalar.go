@@ -73,7 +73,11 @@ func (p *parser) comparison() expression {
 	switch {
 	case p.keyword("IN"):
 		p.expect(symbol, "(")
-		e = membership{operand, p.list(")")}
+		set := p.list(")")
+		if len(set) == 0 {
+			p.fail("IN wants at least one value")
+		}
+		e = membership{operand, set}
 	case p.keyword("BETWEEN"):
 		low := p.binary(operandLevel)
 		p.expect(keyword, "AND")
