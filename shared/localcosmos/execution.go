@@ -14,15 +14,40 @@ import (
 	"switchboard/shared/localcosmos/internal/value"
 )
 
-// entry is an item that a query looks at. json shares the file's memory.
+// entry is an item that a query looks at. key and json share the file's
+// memory, so they hold as long as the transaction.
 type entry struct {
-	key  string
-	json []byte
+	key, json []byte
+	item      any
+}
+
+// version names a record's content, which never changes.
+type version struct {
+	container uint32
+	write     uint64
+}
+
+const (
+	keptItems    = 8 << 10
+	keptItemSize = 4 << 10 // larger ones are parsed every time
+)
+
+// parse gives a record's item, and keeps it for the next query.
+func (s *Store) parse(c *container, r *record) (any, error) {
+	v := version{c.number, r.write}
+	if item, ok := s.parsed.Get(v); ok {
+		return item, nil
+	}
+	item, err := value.Stored(r.json)
+	if err == nil && len(r.json) <= keptItemSize {
+		s.parsed.Add(v, item)
+	}
+	return item, err
 }
 
 // scan gives the live items of a partition in the order of their ids, or with
 // an empty key those of the whole container.
-func (c *container) scan(docs *bolt.Bucket, key partitionKey, now time.Time) iter.Seq2[entry, error] {
+func (s *Store) scan(c *container, docs *bolt.Bucket, key partitionKey, now time.Time) iter.Seq2[entry, error] {
 	var prefix []byte
 	if key != "" {
 		prefix = key.prefix()
@@ -34,11 +59,12 @@ func (c *container) scan(docs *bolt.Bucket, key partitionKey, now time.Time) ite
 			if err == nil && c.expired(r, now) {
 				continue
 			}
-			if err != nil {
-				yield(entry{}, err)
-				return
+			e := entry{key: k}
+			if err == nil {
+				e.json = r.json
+				e.item, err = s.parse(c, r)
 			}
-			if !yield(entry{string(k), r.json}, nil) {
+			if !yield(e, err) || err != nil {
 				return
 			}
 		}
@@ -72,7 +98,6 @@ type execution struct {
 // found is an item that WHERE kept.
 type found struct {
 	entry
-	item any
 	sort []any
 }
 
@@ -104,17 +129,11 @@ func (x *execution) over(items iter.Seq2[entry, error]) error {
 func (x *execution) matches(items iter.Seq2[entry, error]) iter.Seq2[found, error] {
 	return func(yield func(found, error) bool) {
 		for e, err := range items {
-			var f found
-			if err == nil {
-				x.examined++
-				f.entry = e
-				f.item, err = value.Stored(e.json)
+			x.examined++
+			if err == nil && !x.query.Matches(e.item) {
+				continue
 			}
-			if err != nil {
-				yield(f, err)
-				return
-			}
-			if x.query.Matches(f.item) && !yield(f, nil) {
+			if !yield(found{entry: e}, err) {
 				return
 			}
 		}
@@ -145,7 +164,7 @@ func (x *execution) sorted(items iter.Seq2[entry, error]) error {
 		all = append(all, f)
 	}
 	slices.SortFunc(all, func(a, b found) int {
-		return cmp.Or(x.query.CompareKeys(a.sort, b.sort), cmp.Compare(a.key, b.key))
+		return cmp.Or(x.query.CompareKeys(a.sort, b.sort), bytes.Compare(a.key, b.key))
 	})
 	for _, f := range all {
 		if !x.offer(f) {
@@ -187,7 +206,7 @@ func (x *execution) offer(f found) bool {
 	// A page ends before the item that does not fit, because only this item
 	// shows that there is more.
 	if x.count > 0 && (x.count == x.size || len(x.results)+len(result) > maxResponse) {
-		x.next = &position{sort: x.last.sort, key: x.last.key, skip: x.skip, take: x.take}
+		x.next = &position{sort: x.last.sort, key: string(x.last.key), skip: x.skip, take: x.take}
 		return false
 	}
 	x.give(result)
@@ -206,7 +225,7 @@ func (x *execution) repeats(v any) bool {
 }
 
 func (x *execution) compare(f found, p *position) int {
-	return cmp.Or(x.query.CompareKeys(f.sort, p.sort), cmp.Compare(f.key, p.key))
+	return cmp.Or(x.query.CompareKeys(f.sort, p.sort), cmp.Compare(string(f.key), p.key))
 }
 
 func (x *execution) give(result []byte) {

@@ -118,7 +118,7 @@ func (s *Store) queryItems(r *request, c *container) (*reply, error) {
 			return ownerNotFound()
 		}
 		lsn = feed.Sequence()
-		return run.over(c.scan(docs, key, r.now))
+		return run.over(s.scan(c, docs, key, r.now))
 	})
 	if err != nil {
 		return nil, err
@@ -178,7 +178,7 @@ func (s *Store) queryResources(r *request, rid, list string, resources []any) (*
 	run := &execution{query: q, size: len(resources) + 1}
 	err = run.over(func(yield func(entry, error) bool) {
 		for i, resource := range resources {
-			if !yield(entry{key: strconv.Itoa(i), json: value.Append(nil, resource)}, nil) {
+			if !yield(entry{key: []byte(strconv.Itoa(i)), json: value.Append(nil, resource), item: resource}, nil) {
 				return
 			}
 		}

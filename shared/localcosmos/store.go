@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
 )
@@ -48,6 +49,7 @@ type Store struct {
 	now     func() time.Time
 	db      *bolt.DB
 	catalog atomic.Pointer[catalog]
+	parsed  *lru.Cache[version, any] // items, as queries look at them
 
 	tasks   chan *task
 	closing chan struct{} // closed by Close
@@ -72,12 +74,16 @@ func Open(options Options) (*Store, error) {
 	if now == nil {
 		now = time.Now
 	}
+	parsed, err := lru.New[version, any](keptItems)
+	if err != nil {
+		return nil, fmt.Errorf("localcosmos: %w", err)
+	}
 	db, cleanup, err := openFile(options.Path)
 	if err != nil {
 		return nil, err
 	}
 	s := &Store{
-		options: options, key: key, secret: secret, now: now, db: db, cleanup: cleanup,
+		options: options, key: key, secret: secret, now: now, db: db, parsed: parsed, cleanup: cleanup,
 		tasks: make(chan *task, maxGroup), closing: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	if err := s.load(); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -131,17 +132,19 @@ func (b *builder) open(closing byte) bool {
 }
 
 func (b *builder) string() string {
-	start, escaped := b.pos, false
+	start := b.pos
+	rest := b.text[start+1:]
+	size := strings.IndexByte(rest, '"')
+	if strings.IndexByte(rest[:size], '\\') < 0 {
+		b.pos += size + 2
+		return rest[:size]
+	}
 	for b.pos++; b.text[b.pos] != '"'; b.pos++ {
 		if b.text[b.pos] == '\\' {
-			escaped = true
 			b.pos++
 		}
 	}
 	b.pos++
-	if !escaped {
-		return b.text[start+1 : b.pos-1]
-	}
 	var s string
 	// Cannot fail: the text is valid.
 	_ = json.Unmarshal([]byte(b.text[start:b.pos]), &s)
