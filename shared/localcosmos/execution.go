@@ -38,7 +38,7 @@ func (s *Store) parse(c *container, r *record) (any, error) {
 	if item, ok := s.parsed.Get(v); ok {
 		return item, nil
 	}
-	item, err := value.Stored(r.json)
+	item, err := value.Parse(r.json)
 	if err == nil && len(r.json) <= keptItemSize {
 		s.parsed.Add(v, item)
 	}

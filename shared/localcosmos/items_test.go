@@ -175,7 +175,7 @@ func TestItemsRefused(t *testing.T) {
 		"key an object":      {`{"id":"x","pk":{"a":1}}`, 400, "partition key value"},
 		"129 levels":         {`{"id":"x","pk":"a","d":` + deep + `}`, 400, "128 levels"},
 		"a name twice":       {`{"id":"x","pk":"a","n":1,"n":2}`, 400, "twice"},
-		"number too large":   {`{"id":"x","pk":"a","n":1e999}`, 400, "range"},
+		"number too large":   {`{"id":"x","pk":"a","n":1e999}`, 400, "number"},
 		"bytes not UTF-8":    {"{\"id\":\"x\",\"pk\":\"a\",\"n\":\"\xff\"}", 400, "UTF-8"},
 		"2 MB":               {`{"id":"x","pk":"a","d":"` + big + `"}`, 413, "2 MB"},
 		"2 MB when stored":   {`{"id":"x","pk":"a","d":"` + big[:2<<20-40] + `"}`, 413, "2 MB"},

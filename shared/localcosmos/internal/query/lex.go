@@ -3,9 +3,9 @@ package query
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // Error tells what is wrong with a query's text and where. Start and End are
@@ -39,14 +39,24 @@ const (
 	symbol
 )
 
-// token is one word of a query. For keywords and symbols text is their
-// canonical form (keywords upper case), for strings the decoded content.
+// token is one word of a query. For keywords text is upper case, for strings
+// the decoded content.
 type token struct {
 	kind       kind
 	text       string
 	number     float64
 	start, end int
 }
+
+// word matches one token after white space. Its groups are those of kinds.
+var word = regexp.MustCompile(`^[ \t\r\n]*(?:` +
+	`([A-Za-z_][A-Za-z0-9_]*)|` +
+	`('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|` +
+	`((?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[A-Za-z0-9_]*)|` +
+	`(@[A-Za-z0-9_]+)|` +
+	`(<=|>=|<>|!=|\|\||[<>=()\[\]{},.:*+/%-]))`)
+
+func kinds() []kind { return []kind{name, text, number, parameter, symbol} }
 
 // isKeyword tells whether an upper-cased word is reserved, that is, cannot be
 // a property after a dot: the service wants c["order"] there.
@@ -63,102 +73,76 @@ func isKeyword(word string) bool {
 
 // lex splits a whole query into tokens; the last has kind end.
 func lex(query string) ([]token, error) {
-	l := lexer{query: query}
 	var tokens []token
-	for {
-		t, err := l.next()
-		if err != nil {
-			return nil, err
+	for pos := 0; ; {
+		match := word.FindStringSubmatchIndex(query[pos:])
+		if match == nil {
+			return lexEnd(tokens, query, pos)
 		}
-		tokens = append(tokens, t)
-		if t.kind == end {
-			return tokens, nil
+		for group, k := range kinds() {
+			if from := match[2*group+2]; from >= 0 {
+				t, err := newToken(k, query[pos+from:pos+match[1]], pos+from)
+				if err != nil {
+					return nil, err
+				}
+				tokens = append(tokens, t)
+			}
 		}
+		pos += match[1]
 	}
 }
 
-type lexer struct {
-	query string
-	pos   int
+// lexEnd looks at what is no token: the end of the text, or a fault.
+func lexEnd(tokens []token, query string, pos int) ([]token, error) {
+	rest := strings.TrimLeft(query[pos:], " \t\r\n")
+	start := len(query) - len(rest)
+	if rest == "" {
+		return append(tokens, token{kind: end, start: start, end: start}), nil
+	}
+	fault := &Error{Start: start, End: len(query), Code: codeSyntax}
+	if rest[0] == '\'' || rest[0] == '"' {
+		fault.Message = "Syntax error, a string is not closed."
+	} else {
+		fault.Message = fmt.Sprintf("Syntax error, %q is not supported here.", []rune(rest)[:1])
+	}
+	return nil, fault
 }
 
-func (l *lexer) next() (token, error) {
-	l.pos += len(l.query[l.pos:]) - len(strings.TrimLeft(l.query[l.pos:], " \t\r\n"))
-	start := l.pos
-	if start == len(l.query) {
-		return token{kind: end, start: start, end: start}, nil
-	}
-	switch c := l.query[start]; {
-	case isLetter(c):
-		word := l.take(isWord)
+func newToken(k kind, word string, start int) (token, error) {
+	t := token{kind: k, text: word, start: start, end: start + len(word)}
+	var err error
+	switch k {
+	case name:
 		if upper := strings.ToUpper(word); isKeyword(upper) {
-			return token{kind: keyword, text: upper, start: start, end: l.pos}, nil
+			t.kind, t.text = keyword, upper
 		}
-		return token{kind: name, text: word, start: start, end: l.pos}, nil
-	case c == '@':
-		l.pos++
-		if word := l.take(isWord); word == "" {
-			return token{}, l.fail(start, "a parameter has no name")
+	case text:
+		t.text, err = unquote(word)
+	case number:
+		t.number, err = strconv.ParseFloat(word, 64)
+		if strings.ContainsAny(word, "xX_pP") {
+			err = strconv.ErrSyntax
 		}
-		return token{kind: parameter, text: l.query[start:l.pos], start: start, end: l.pos}, nil
-	case isDigit(c), c == '.' && start+1 < len(l.query) && isDigit(l.query[start+1]):
-		return l.number()
-	case c == '\'', c == '"':
-		return l.string(c)
 	}
-	return l.symbol()
+	if err != nil {
+		return t, &Error{Start: t.start, End: t.end, Code: codeSyntax, Message: fmt.Sprintf("Syntax error, %s is not a number or string.", word)}
+	}
+	return t, nil
 }
 
-func (l *lexer) take(match func(byte) bool) string {
-	start := l.pos
-	for l.pos < len(l.query) && match(l.query[l.pos]) {
-		l.pos++
-	}
-	return l.query[start:l.pos]
-}
-
-func (l *lexer) number() (token, error) {
-	start := l.pos
-	l.take(isDigit)
-	if l.at('.') {
-		l.pos++
-		l.take(isDigit)
-	}
-	if l.at('e') || l.at('E') {
-		l.pos++
-		if l.at('+') || l.at('-') {
-			l.pos++
-		}
-		l.take(isDigit)
-	}
-	l.take(isWord) // so that 12ab is one faulty number, not a number and a name
-	f, err := strconv.ParseFloat(l.query[start:l.pos], 64)
-	if err != nil || strings.ContainsAny(l.query[start:l.pos], "xX_pPnN") {
-		return token{}, l.fail(start, "%q is not a number", l.query[start:l.pos])
-	}
-	return token{kind: number, number: f, start: start, end: l.pos}, nil
-}
-
-// string reads a literal in single or double quotes with JSON's escapes, and
-// \' besides.
-func (l *lexer) string(quote byte) (token, error) {
-	start := l.pos
+// unquote reads a literal in single or double quotes. Its escapes are JSON's,
+// and \' besides.
+func unquote(literal string) (string, error) {
 	quoted := []byte{'"'}
-	for l.pos++; ; l.pos++ {
-		if l.pos >= len(l.query) {
-			return token{}, l.fail(start, "a string is not closed")
-		}
-		c := l.query[l.pos]
-		if c == quote {
-			break
-		}
-		switch {
-		case c == '\\' && l.pos+1 < len(l.query) && l.query[l.pos+1] == '\'':
+	inside := literal[1 : len(literal)-1]
+	for i := 0; i < len(inside); i++ {
+		switch c := inside[i]; {
+		case c == '\\' && inside[i+1] == '\'':
 			quoted = append(quoted, '\'')
-			l.pos++
-		case c == '\\' && l.pos+1 < len(l.query):
-			quoted = append(quoted, c, l.query[l.pos+1])
-			l.pos++
+			i++
+		case c == '\\':
+			quoted = append(quoted, c, inside[i+1])
+			i++
 		case c == '"':
 			quoted = append(quoted, '\\', '"')
 		case c < 0x20:
@@ -167,37 +151,7 @@ func (l *lexer) string(quote byte) (token, error) {
 			quoted = append(quoted, c)
 		}
 	}
-	l.pos++
 	var s string
-	if err := json.Unmarshal(append(quoted, '"'), &s); err != nil {
-		return token{}, l.fail(start, "a string holds an escape that is not JSON's")
-	}
-	return token{kind: text, text: s, start: start, end: l.pos}, nil
+	err := json.Unmarshal(append(quoted, '"'), &s)
+	return s, err
 }
-
-func (l *lexer) symbol() (token, error) {
-	start := l.pos
-	for _, s := range []string{"<=", ">=", "<>", "!=", "||", "<", ">", "=", "(", ")", "[", "]", "{", "}", ",", ".", ":", "*", "+", "-", "/", "%"} {
-		if strings.HasPrefix(l.query[start:], s) {
-			l.pos += len(s)
-			return token{kind: symbol, text: s, start: start, end: l.pos}, nil
-		}
-	}
-	_, size := utf8.DecodeRuneInString(l.query[start:])
-	l.pos += size
-	return token{}, l.fail(start, "%q is not supported here", l.query[start:l.pos])
-}
-
-func (l *lexer) at(c byte) bool { return l.pos < len(l.query) && l.query[l.pos] == c }
-
-func (l *lexer) fail(start int, format string, args ...any) error {
-	return &Error{Start: start, End: l.pos, Code: codeSyntax, Message: "Syntax error, " + fmt.Sprintf(format, args...) + "."}
-}
-
-func isLetter(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_'
-}
-
-func isDigit(c byte) bool { return c >= '0' && c <= '9' }
-
-func isWord(c byte) bool { return isLetter(c) || isDigit(c) }

@@ -23,7 +23,7 @@ func FuzzParse(f *testing.F) {
 		if !json.Valid(text) || !json.Valid(written) {
 			t.Fatalf("%q was read and written as %q", text, written)
 		}
-		again, err := value.Stored(written)
+		again, err := value.Parse(written)
 		if err != nil || !value.Equal(v, again) || string(value.Append(nil, again)) != string(written) {
 			t.Errorf("%q became %q, %v", text, written, err)
 		}
