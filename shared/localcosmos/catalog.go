@@ -1,13 +1,7 @@
 package localcosmos
 
 import (
-	"bytes"
-	"encoding/base64"
-	"encoding/binary"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -38,15 +32,6 @@ type database struct {
 	containers map[string]*container
 }
 
-func (c *catalog) container(db, id string) (*container, error) {
-	if d := c.databases[db]; d != nil {
-		if found := d.containers[id]; found != nil {
-			return found, nil
-		}
-	}
-	return nil, ownerNotFound()
-}
-
 // load reads the catalog from the file, making the buckets if it is new.
 func (s *Store) load() error {
 	return s.db.Update(func(tx *bolt.Tx) error {
@@ -70,7 +55,7 @@ func readCatalog(tx *bolt.Tx) (*catalog, error) {
 		if err != nil {
 			return fmt.Errorf("localcosmos: database %q: %v", id, err)
 		}
-		c.databases[string(id)] = newDatabase(resource)
+		c.databases[string(id)] = &database{resource: resource, containers: map[string]*container{}}
 		return nil
 	})
 	if err != nil {
@@ -83,11 +68,11 @@ func readCatalog(tx *bolt.Tx) (*catalog, error) {
 			return fmt.Errorf("localcosmos: container %q: %v", id, err)
 		}
 		found, err := newContainer(resource)
-		if err == nil && c.databases[db] == nil {
-			err = errors.New("its database is missing")
-		}
 		if err != nil {
 			return fmt.Errorf("localcosmos: container %q: %v", id, err)
+		}
+		if c.databases[db] == nil {
+			return fmt.Errorf("localcosmos: container %q: its database is missing", id)
 		}
 		found.db = db
 		c.databases[db].containers[id] = found
@@ -95,107 +80,44 @@ func readCatalog(tx *bolt.Tx) (*catalog, error) {
 	})
 }
 
-func (d *database) rid() string { return d.property("_rid") }
-
-func (d *database) self() string { return d.property("_self") }
-
-func (d *database) property(name string) string {
-	text, _ := d.resource.Get(name).(string)
-	return text
-}
-
-func newDatabase(resource value.Object) *database {
-	return &database{resource: resource, containers: map[string]*container{}}
-}
-
-// define changes databases or containers, and the catalog with them.
-func (s *Store) define(change func(*bolt.Tx) error) error {
+// define changes databases or containers. change sees what is in the file,
+// which may be ahead of the store's catalog within a commit.
+func (s *Store) define(change func(*bolt.Tx, *catalog) error) error {
 	var next *catalog
 	return s.update(func(tx *bolt.Tx) error {
-		if err := change(tx); err != nil {
+		now, err := readCatalog(tx)
+		if err != nil {
 			return err
 		}
-		var err error
+		if err := change(tx, now); err != nil {
+			return err
+		}
 		next, err = readCatalog(tx)
 		return err
 	}, func() { s.catalog.Store(next) })
 }
 
-func parseObject(text []byte) (value.Object, error) {
-	v, err := value.Parse(text)
-	if err != nil {
-		return nil, badRequest("The body is not valid JSON: %v.", err)
+// database gives what a request's path names.
+func (c *catalog) database(r *request) (*database, error) {
+	if d := c.databases[r.db]; d != nil {
+		return d, nil
 	}
-	object, ok := v.(value.Object)
-	if !ok {
-		return nil, badRequest("The body is not a JSON object.")
-	}
-	return object, nil
+	return nil, notFound()
 }
 
-// decode reads a body into a struct. Members that the struct does not know are
-// refused by name.
-func decode(body []byte, into any) error {
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
-		if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-			return unsupported("the property %s", field)
-		}
-		return badRequest("The body is invalid: %v.", err)
+// container gives what a request's path names.
+func (c *catalog) container(r *request) (*container, error) {
+	if d := c.databases[r.db]; d != nil && d.containers[r.coll] != nil {
+		return d.containers[r.coll], nil
 	}
-	if _, err := decoder.Token(); err != io.EOF {
-		return badRequest("The body goes on after its JSON.")
-	}
-	return nil
+	return nil, notFound()
 }
 
-// resourceID packs numbers as the service does: 4 bytes for the database, 4
-// for the container, 8 for the item, in base64 that is safe in a path.
-func resourceID(db, coll uint32, item uint64) string {
-	b := binary.BigEndian.AppendUint32(nil, db)
-	if coll > 0 {
-		b = binary.BigEndian.AppendUint32(b, coll)
-	}
-	if item > 0 {
-		b = binary.LittleEndian.AppendUint64(b, item)
-	}
-	return strings.ReplaceAll(base64.StdEncoding.EncodeToString(b), "/", "-")
+// property reads a text among a resource's members.
+func property(resource value.Object, name string) string {
+	text, _ := resource.Get(name).(string)
+	return text
 }
-
-// numbers reads back the numbers in the resource id of a database, then coll
-// is 0, or of a container.
-func numbers(rid string) (db, coll uint32, err error) {
-	b, err := base64.StdEncoding.DecodeString(strings.ReplaceAll(rid, "-", "/"))
-	if err != nil || len(b) != 4 && len(b) != 8 {
-		return 0, 0, fmt.Errorf("the resource id %q is not one of this store's", rid)
-	}
-	if len(b) == 8 {
-		coll = binary.BigEndian.Uint32(b[4:])
-	}
-	return binary.BigEndian.Uint32(b), coll, nil
-}
-
-// etag makes the tag of the n-th write in a container, in the form of the
-// service's. Container numbers are not used again, so no tag ever returns.
-func etag(container uint32, write uint64, ts int64) string {
-	return fmt.Sprintf(`"%08x-%04x-%04x-%04x-%08x0000"`,
-		uint32(write), uint16(write>>32), uint16(container>>16), uint16(container), uint32(ts))
-}
-
-// checkName checks what databases and containers may be called: up to 255
-// bytes without / \ # ?, and no space at the end.
-func checkName(name string) error {
-	if name == "" {
-		return badRequest("The required property 'id' is missing.")
-	}
-	if len(name) > 255 || strings.ContainsAny(name, `/\#?`) || strings.HasSuffix(name, " ") || strings.ContainsFunc(name, isControl) {
-		return badRequest("The id %q is longer than 255 bytes, ends in a space or holds one of / \\ # ?.", name)
-	}
-	return nil
-}
-
-func isControl(r rune) bool { return r < 0x20 || r == 0x7f }
 
 // inOrder gives the values of a map by the order of its keys.
 func inOrder[V any](m map[string]V) []V {

@@ -10,29 +10,15 @@ import (
 	"switchboard/shared/localcosmos/internal/value"
 )
 
-func (s *Store) containerOf(r *request) (*container, error) {
-	return s.catalog.Load().container(r.db, r.coll)
-}
-
-// findContainer is containerOf for the container's own resource, whose absence
-// is plainly "not found".
-func (s *Store) findContainer(r *request) (*container, error) {
-	c, err := s.containerOf(r)
-	if err != nil {
-		return nil, notFound()
-	}
-	return c, nil
-}
-
 func (s *Store) listContainers(r *request) (*reply, error) {
-	d, err := s.findDatabase(r.db)
+	d, err := s.catalog.Load().database(r)
 	if err != nil {
 		return nil, err
 	}
-	return feedReply(d.rid(), "DocumentCollections", containerResources(d)), nil
+	return feedReply(property(d.resource, "_rid"), "DocumentCollections", d.resources()), nil
 }
 
-func containerResources(d *database) []any {
+func (d *database) resources() []any {
 	var resources []any
 	for _, c := range inOrder(d.containers) {
 		resources = append(resources, c.resource)
@@ -41,7 +27,7 @@ func containerResources(d *database) []any {
 }
 
 func (s *Store) readContainer(r *request) (*reply, error) {
-	c, err := s.findContainer(r)
+	c, err := s.catalog.Load().container(r)
 	if err != nil {
 		return nil, err
 	}
@@ -50,41 +36,41 @@ func (s *Store) readContainer(r *request) (*reply, error) {
 
 // postContainer creates a container or, with the query headers, lists some.
 func (s *Store) postContainer(r *request) (*reply, error) {
-	d, err := s.findDatabase(r.db)
-	if err != nil {
-		return nil, err
-	}
 	if r.isQuery() {
-		return s.queryResources(r, d.rid(), "DocumentCollections", containerResources(d))
+		d, err := s.catalog.Load().database(r)
+		if err != nil {
+			return nil, err
+		}
+		return s.queryResources(r, property(d.resource, "_rid"), "DocumentCollections", d.resources())
 	}
-	definition, err := r.definition()
+	resource, err := r.definition()
 	if err != nil {
 		return nil, err
 	}
-	c, err := newContainer(definition)
+	c, err := newContainer(resource)
 	if err != nil {
 		return nil, err
 	}
 	if err := r.noThroughput(); err != nil {
 		return nil, err
 	}
-	err = s.define(func(tx *bolt.Tx) error {
-		key := containerKey(r.db, c.id)
-		if tx.Bucket([]byte(bucketDatabases)).Get([]byte(r.db)) == nil {
-			return notFound()
-		}
-		if tx.Bucket([]byte(bucketContainers)).Get(key) != nil {
-			return conflict()
-		}
-		if definition, err = d.newResource(tx, definition, r.now.Unix()); err != nil {
+	err = s.define(func(tx *bolt.Tx, now *catalog) error {
+		d, err := now.database(r)
+		if err != nil {
 			return err
 		}
-		return tx.Bucket([]byte(bucketContainers)).Put(key, value.Append(nil, definition))
+		if d.containers[c.id] != nil {
+			return conflict()
+		}
+		if resource, err = d.newResource(tx, resource, r.now.Unix()); err != nil {
+			return err
+		}
+		return tx.Bucket([]byte(bucketContainers)).Put(containerKey(r.db, c.id), value.Append(nil, resource))
 	})
 	if err != nil {
 		return nil, err
 	}
-	return resourceReply(http.StatusCreated, definition, chargeDefinition), nil
+	return resourceReply(http.StatusCreated, resource, chargeDefinition), nil
 }
 
 // definition reads a container's definition from a body, with the indexing
@@ -108,7 +94,7 @@ func (d *database) newResource(tx *bolt.Tx, definition value.Object, ts int64) (
 	if err != nil {
 		return nil, err
 	}
-	owner, _, err := numbers(d.rid())
+	owner, _, err := numbers(property(d.resource, "_rid"))
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +105,7 @@ func (d *database) newResource(tx *bolt.Tx, definition value.Object, ts int64) (
 		}
 	}
 	rid := resourceID(owner, uint32(n), 0)
-	resource := systemProperties(definition, rid, d.self()+"colls/"+rid+"/", etag(uint32(n), 0, ts), ts)
+	resource := systemProperties(definition, rid, property(d.resource, "_self")+"colls/"+rid+"/", etag(uint32(n), 0, ts), ts)
 	for _, name := range []string{"docs", "sprocs", "triggers", "udfs", "conflicts"} {
 		resource = append(resource, value.Member{Name: "_" + name, Value: name + "/"})
 	}
@@ -129,38 +115,33 @@ func (d *database) newResource(tx *bolt.Tx, definition value.Object, ts int64) (
 // replaceContainer changes all of a definition but its name, partition key and
 // unique keys.
 func (s *Store) replaceContainer(r *request) (*reply, error) {
-	old, err := s.findContainer(r)
+	resource, err := r.definition()
 	if err != nil {
 		return nil, err
 	}
-	if match := r.header.Get("If-Match"); match != "" && match != old.etag {
-		return nil, preconditionFailed()
-	}
-	definition, err := r.definition()
-	if err != nil {
-		return nil, err
-	}
-	if definition, err = old.replacedBy(definition); err != nil {
-		return nil, err
-	}
-	err = s.define(func(tx *bolt.Tx) error {
-		bucket, key := tx.Bucket([]byte(bucketContainers)), containerKey(r.db, r.coll)
-		if bucket.Get(key) == nil {
-			return notFound()
+	err = s.define(func(tx *bolt.Tx, now *catalog) error {
+		old, err := now.container(r)
+		if err != nil {
+			return err
 		}
+		if match := r.header.Get("If-Match"); match != "" && match != old.etag {
+			return preconditionFailed()
+		}
+		if resource, err = old.replacedBy(resource); err != nil {
+			return err
+		}
+		bucket, ts := tx.Bucket([]byte(bucketContainers)), r.now.Unix()
 		n, err := bucket.NextSequence()
 		if err != nil {
 			return err
 		}
-		self, _ := old.resource.Get("_self").(string)
-		ts := r.now.Unix()
-		definition = systemProperties(definition, old.rid, self, etag(old.number, n, ts), ts)
-		return bucket.Put(key, value.Append(nil, definition))
+		resource = systemProperties(resource, old.rid, property(old.resource, "_self"), etag(old.number, n, ts), ts)
+		return bucket.Put(containerKey(r.db, r.coll), value.Append(nil, resource))
 	})
 	if err != nil {
 		return nil, err
 	}
-	return resourceReply(http.StatusOK, definition, chargeDefinition), nil
+	return resourceReply(http.StatusOK, resource, chargeDefinition), nil
 }
 
 // replacedBy checks a new definition and carries over what cannot change.
@@ -182,21 +163,17 @@ func (c *container) replacedBy(definition value.Object) (value.Object, error) {
 }
 
 func (s *Store) deleteContainer(r *request) (*reply, error) {
-	err := s.define(func(tx *bolt.Tx) error {
-		c, err := readCatalog(tx)
+	err := s.define(func(tx *bolt.Tx, now *catalog) error {
+		c, err := now.container(r)
 		if err != nil {
 			return err
 		}
-		found, err := c.container(r.db, r.coll)
-		if err != nil {
-			return notFound()
-		}
-		return found.remove(tx)
+		return c.remove(tx)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &reply{status: http.StatusNoContent, charge: chargeDefinition}, nil
+	return deletedReply(), nil
 }
 
 func containerKey(db, id string) []byte { return []byte(db + "\x00" + id) }

@@ -2,6 +2,7 @@ package localcosmos
 
 import (
 	"net/http"
+	"strings"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -18,22 +19,16 @@ func systemProperties(resource value.Object, rid, self, etag string, ts int64) v
 }
 
 func resourceReply(status int, resource value.Object, charge float64) *reply {
-	etag, _ := resource.Get("_etag").(string)
-	return &reply{status: status, body: value.Append(nil, resource), etag: etag, charge: charge}
+	return &reply{status: status, body: value.Append(nil, resource), etag: property(resource, "_etag"), charge: charge}
 }
 
-func (s *Store) findDatabase(id string) (*database, error) {
-	if d := s.catalog.Load().databases[id]; d != nil {
-		return d, nil
-	}
-	return nil, notFound()
-}
+func deletedReply() *reply { return &reply{status: http.StatusNoContent, charge: chargeDefinition} }
 
 func (s *Store) listDatabases(r *request) (*reply, error) {
-	return feedReply("", "Databases", databaseResources(s.catalog.Load())), nil
+	return feedReply("", "Databases", s.catalog.Load().resources()), nil
 }
 
-func databaseResources(c *catalog) []any {
+func (c *catalog) resources() []any {
 	var resources []any
 	for _, d := range inOrder(c.databases) {
 		resources = append(resources, d.resource)
@@ -42,7 +37,7 @@ func databaseResources(c *catalog) []any {
 }
 
 func (s *Store) readDatabase(r *request) (*reply, error) {
-	d, err := s.findDatabase(r.db)
+	d, err := s.catalog.Load().database(r)
 	if err != nil {
 		return nil, err
 	}
@@ -52,74 +47,65 @@ func (s *Store) readDatabase(r *request) (*reply, error) {
 // postDatabase creates a database or, with the query headers, lists some.
 func (s *Store) postDatabase(r *request) (*reply, error) {
 	if r.isQuery() {
-		return s.queryResources(r, "", "Databases", databaseResources(s.catalog.Load()))
+		return s.queryResources(r, "", "Databases", s.catalog.Load().resources())
 	}
 	var body struct {
 		ID string `json:"id"`
 	}
-	err := decode(r.body, &body)
-	if err != nil {
+	if err := decode(r.body, &body); err != nil {
 		return nil, err
 	}
-	id := body.ID
-	if err := checkName(id); err != nil {
+	if err := checkName(body.ID); err != nil {
 		return nil, err
 	}
 	if err := r.noThroughput(); err != nil {
 		return nil, err
 	}
-	var created *database
-	err = s.define(func(tx *bolt.Tx) error {
-		bucket := tx.Bucket([]byte(bucketDatabases))
-		if bucket.Get([]byte(id)) != nil {
+	resource := value.Object{{Name: "id", Value: body.ID}}
+	err := s.define(func(tx *bolt.Tx, c *catalog) error {
+		if c.databases[body.ID] != nil {
 			return conflict()
 		}
+		bucket := tx.Bucket([]byte(bucketDatabases))
 		n, err := bucket.NextSequence()
 		if err != nil {
 			return err
 		}
 		rid, ts := resourceID(uint32(n), 0, 0), r.now.Unix()
-		resource := systemProperties(value.Object{{Name: "id", Value: id}}, rid, "dbs/"+rid+"/", etag(uint32(n), 0, ts), ts)
+		resource = systemProperties(resource, rid, "dbs/"+rid+"/", etag(uint32(n), 0, ts), ts)
 		resource = append(resource, value.Member{Name: "_colls", Value: "colls/"}, value.Member{Name: "_users", Value: "users/"})
-		created = newDatabase(resource)
-		return bucket.Put([]byte(id), value.Append(nil, resource))
+		return bucket.Put([]byte(body.ID), value.Append(nil, resource))
 	})
 	if err != nil {
 		return nil, err
 	}
-	return resourceReply(http.StatusCreated, created.resource, chargeDefinition), nil
+	return resourceReply(http.StatusCreated, resource, chargeDefinition), nil
 }
 
 func (s *Store) deleteDatabase(r *request) (*reply, error) {
-	err := s.define(func(tx *bolt.Tx) error {
-		bucket := tx.Bucket([]byte(bucketDatabases))
-		if bucket.Get([]byte(r.db)) == nil {
-			return notFound()
-		}
-		// Containers of the same commit are in the file and not yet in the
-		// store's catalog.
-		c, err := readCatalog(tx)
+	err := s.define(func(tx *bolt.Tx, c *catalog) error {
+		d, err := c.database(r)
 		if err != nil {
 			return err
 		}
-		for _, found := range c.databases[r.db].containers {
-			if err := found.remove(tx); err != nil {
+		for _, container := range d.containers {
+			if err := container.remove(tx); err != nil {
 				return err
 			}
 		}
-		return bucket.Delete([]byte(r.db))
+		return tx.Bucket([]byte(bucketDatabases)).Delete([]byte(r.db))
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &reply{status: http.StatusNoContent, charge: chargeDefinition}, nil
+	return deletedReply(), nil
 }
 
 // noThroughput refuses what would have no effect.
 func (r *request) noThroughput() error {
 	for _, name := range []string{"X-Ms-Offer-Throughput", "X-Ms-Cosmos-Offer-Autopilot-Settings"} {
 		if r.header.Get(name) != "" {
-			return unsupported("throughput (the header %s)", name)
+			return unsupported("throughput (the header %s)", strings.ToLower(name))
 		}
 	}
 	return nil

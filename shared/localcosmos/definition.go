@@ -61,9 +61,7 @@ func newContainer(resource value.Object) (*container, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &container{id: d.ID, resource: resource}
-	c.rid, _ = resource.Get("_rid").(string)
-	c.etag, _ = resource.Get("_etag").(string)
+	c := &container{id: d.ID, resource: resource, rid: property(resource, "_rid"), etag: property(resource, "_etag")}
 	if err := checkName(c.id); err != nil {
 		return nil, err
 	}

@@ -1,3 +1,58 @@
-// Package localcosmos is an embedded store that speaks Azure Cosmos DB's REST
-// protocol (API for NoSQL, x-ms-version 2020-11-05), for development and tests.
+// Package localcosmos is an embedded store that answers as Azure Cosmos DB
+// (API for NoSQL, REST, x-ms-version 2020-11-05) answers, for laptops and
+// tests. A client in the same process uses a Store as its transport; others
+// talk to it as an http.Handler behind a listener. azcosmos v1.4.1 is what it
+// is tested with.
+//
+// It is strict: what the service refuses it refuses with the same status,
+// sub-status and body, so that mistakes show on the laptop. Ids that the
+// service takes and cannot read back are refused when they are written, unless
+// Options.Lenient is set. It is not a database for production: there is one
+// key, one region, and no replica.
+//
+// # What there is
+//
+// The account document; databases and containers with their queries;
+// partition keys of version 1 and 2 and hierarchical ones; default TTL;
+// indexing policies, as far as they decide which ORDER BY is refused; unique
+// keys. Items: create, upsert, replace, read, patch with condition, delete,
+// If-Match, If-None-Match; transactional batches; queries (see
+// internal/query) with continuations; time to live. Key signatures are
+// verified, Microsoft Entra tokens by Options.VerifyBearer.
+//
+// # Storage
+//
+// One bbolt file, or one without a name that is never synced. A write is
+// answered after its commit is on disk; requests that wait for the disk
+// together share a commit. Readers see committed snapshots. A batch is one
+// commit. A file serves one process.
+//
+// # Limits
+//
+//   - Absent, and answered with a 400 that names it: change feed and listing of
+//     items, throughput and offers, stored procedures, triggers, user-defined
+//     functions, users and permissions, bulk (batches that are not atomic),
+//     query plans, JOIN, GROUP BY, subqueries, methods, computed properties,
+//     vector, spatial and full-text search.
+//   - Queries look at every item of their partition: a partition of 100,000
+//     items takes a noticeable part of a second. ORDER BY sorts what WHERE
+//     kept in memory. Without ORDER BY items come by id, which the service does
+//     not promise.
+//   - A container has one physical partition: the service spreads a query
+//     across partitions over more pages.
+//   - Numbers are doubles, as in the service: 9007199254740993 reads back as
+//     9007199254740992. Objects in which a name occurs twice are refused.
+//   - NOT before a comparison without parentheses is refused, because the
+//     service and its readers understand it differently.
+//   - An upsert with If-Match of an item that is not there is 412.
+//   - Request charges are estimates, marked by the header x-localcosmos-charge;
+//     nothing is throttled. There are no 449, 410 or 403/3 answers.
+//   - Every request sees the latest commit, whatever consistency it asks for.
+//     Session tokens count a container's commits.
+//   - Expired items are gone at once for all requests and leave the file within
+//     a minute or two.
+//   - Signatures are checked by the machine's clock, everything else goes by
+//     Options.Now.
+//   - A file of bbolt takes about twice the space of its items and does not
+//     shrink.
 package localcosmos

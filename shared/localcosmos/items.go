@@ -11,9 +11,9 @@ import (
 
 // onItems finds the operation for a path below docs.
 func (s *Store) onItems(r *request) (*reply, error) {
-	c, err := s.containerOf(r)
+	c, err := s.catalog.Load().container(r)
 	if err != nil {
-		return nil, err
+		return nil, ownerNotFound()
 	}
 	if err := r.refuseUnknown(); err != nil {
 		return nil, err
@@ -85,20 +85,7 @@ func (s *Store) writeItem(r *request, c *container) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	op := operation{id: r.leaf, ifMatch: r.header.Get("If-Match")}
-	switch r.method {
-	case http.MethodPost:
-		op.kind = "Create"
-		if r.is("X-Ms-Documentdb-Is-Upsert") {
-			op.kind = "Upsert"
-		}
-	case http.MethodPut:
-		op.kind = "Replace"
-	case http.MethodPatch:
-		op.kind = "Patch"
-	default:
-		op.kind = "Delete"
-	}
+	op := operation{kind: r.operation(), id: r.leaf, ifMatch: r.header.Get("If-Match")}
 	if err := s.prepare(&op, c, key, r.body); err != nil {
 		return nil, err
 	}
@@ -126,6 +113,21 @@ func (s *Store) writeItem(r *request, c *container) (*reply, error) {
 		}
 	}
 	return answer, nil
+}
+
+// operation names what a request does to one item.
+func (r *request) operation() string {
+	switch {
+	case r.method == http.MethodPut:
+		return "Replace"
+	case r.method == http.MethodPatch:
+		return "Patch"
+	case r.method == http.MethodDelete:
+		return "Delete"
+	case r.is("X-Ms-Documentdb-Is-Upsert"):
+		return "Upsert"
+	}
+	return "Create"
 }
 
 // prepare checks and completes an operation with its body, before any

@@ -111,7 +111,7 @@ func (s *Store) queryItems(r *request, c *container) (*reply, error) {
 		return nil, err
 	}
 	run := &execution{query: q, from: from, size: size}
-	var lsn uint64
+	lsn := uint64(0)
 	err = s.view(func(tx *bolt.Tx) error {
 		docs, feed := tx.Bucket(c.docs), tx.Bucket(c.feed)
 		if docs == nil || feed == nil {
@@ -123,10 +123,15 @@ func (s *Store) queryItems(r *request, c *container) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer := feedReply(c.rid, "Documents", nil)
-	answer.body = feedBody(c.rid, "Documents", run.results, run.count)
-	answer.lsn, answer.charge = lsn, run.charge()
-	answer.extra["X-Ms-Item-Count"] = strconv.Itoa(run.count)
+	return s.pageReply(r, run, c.rid, lsn, binding)
+}
+
+func (s *Store) pageReply(r *request, run *execution, rid string, lsn uint64, binding string) (*reply, error) {
+	answer := &reply{
+		status: http.StatusOK, lsn: lsn, charge: run.charge(),
+		body:  feedBody(rid, "Documents", run.results, run.count),
+		extra: map[string]string{"X-Ms-Item-Count": strconv.Itoa(run.count)},
+	}
 	if run.next != nil {
 		token, err := s.sealContinuation(*run.next, binding)
 		if err != nil {
@@ -186,18 +191,13 @@ func (s *Store) queryResources(r *request, rid, list string, resources []any) (*
 	if err != nil {
 		return nil, err
 	}
-	answer := feedReply(rid, list, nil)
-	answer.body = feedBody(rid, list, run.results, run.count)
-	return answer, nil
+	return &reply{status: http.StatusOK, charge: run.charge(), body: feedBody(rid, list, run.results, run.count)}, nil
 }
 
 // feedReply answers with a list of resources.
 func feedReply(rid, list string, resources []any) *reply {
 	results := value.Append(nil, resources)
-	return &reply{
-		status: http.StatusOK, charge: chargeMetadata, extra: map[string]string{},
-		body: feedBody(rid, list, results[1:len(results)-1], len(resources)),
-	}
+	return &reply{status: http.StatusOK, charge: chargeMetadata, body: feedBody(rid, list, results[1:len(results)-1], len(resources))}
 }
 
 // feedBody wraps results, JSON texts parted by commas, as every list is.

@@ -61,10 +61,9 @@ func (c *container) etagOf(r *record) string { return etag(c.number, r.write, r.
 // render makes a record's JSON: the client's properties, then the system's.
 func (c *container) render(r *record, item value.Object) {
 	rid := resourceID(c.owner, c.number, r.born)
-	self, _ := c.resource.Get("_self").(string)
 	r.json = value.Append(nil, append(item,
 		value.Member{Name: "_rid", Value: rid},
-		value.Member{Name: "_self", Value: self + "docs/" + rid + "/"},
+		value.Member{Name: "_self", Value: property(c.resource, "_self") + "docs/" + rid + "/"},
 		value.Member{Name: "_etag", Value: c.etagOf(r)},
 		value.Member{Name: "_attachments", Value: "attachments/"},
 		value.Member{Name: "_ts", Value: float64(r.ts)}))

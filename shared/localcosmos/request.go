@@ -1,11 +1,15 @@
 package localcosmos
 
 import (
+	"bytes"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+
+	"switchboard/shared/localcosmos/internal/value"
 )
 
 // maxRequest is the service's limit on a request's body, and on an item.
@@ -129,4 +133,33 @@ func (r *request) is(header string) bool {
 // minimal tells that the client wants no body back from a write.
 func (r *request) minimal() bool {
 	return strings.EqualFold(r.header.Get("Prefer"), "return=minimal")
+}
+
+func parseObject(text []byte) (value.Object, error) {
+	v, err := value.Parse(text)
+	if err != nil {
+		return nil, badRequest("The body is not valid JSON: %v.", err)
+	}
+	object, ok := v.(value.Object)
+	if !ok {
+		return nil, badRequest("The body is not a JSON object.")
+	}
+	return object, nil
+}
+
+// decode reads a body into a struct. Members that the struct does not know are
+// refused by name.
+func decode(body []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+			return unsupported("the property %s", field)
+		}
+		return badRequest("The body is invalid: %v.", err)
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return badRequest("The body goes on after its JSON.")
+	}
+	return nil
 }

@@ -46,7 +46,15 @@ func (s *Store) purgeContainer(c *container) {
 		if err != nil || len(keys) == 0 {
 			return
 		}
-		if s.update(func(tx *bolt.Tx) error { return c.purgeKeys(tx, keys, s.now()) }, nil) != nil {
+		err = s.update(func(tx *bolt.Tx) error {
+			for _, key := range keys {
+				if err := c.purgeKey(tx, key, s.now()); err != nil {
+					return err
+				}
+			}
+			return nil
+		}, nil)
+		if err != nil {
 			return
 		}
 	}
@@ -67,33 +75,19 @@ func (c *container) expiredKeys(tx *bolt.Tx, now time.Time) [][]byte {
 	return keys
 }
 
-// purgeKeys removes the records that are still expired. The change feed knows
+// purgeKey removes a record that is still expired. The change feed knows
 // nothing of it, so no lsn is spent.
-func (c *container) purgeKeys(tx *bolt.Tx, keys [][]byte, now time.Time) error {
-	for _, key := range keys {
-		prefix, id, _ := bytes.Cut(key, []byte{0, 1})
-		g, err := c.stage(tx, partitionKey(prefix), now)
-		if err != nil {
-			return err
-		}
-		stored := g.docs.Get(key)
-		if stored == nil {
-			continue
-		}
-		r, err := decodeRecord(stored)
-		if err != nil {
-			return err
-		}
-		if !c.expired(r, now) {
-			continue
-		}
-		if err := g.release(string(id)); err != nil {
-			return err
-		}
-		g.set(string(id), nil)
-		if err := g.applyWrites(); err != nil {
-			return err
-		}
+func (c *container) purgeKey(tx *bolt.Tx, key []byte, now time.Time) error {
+	prefix, id, _ := bytes.Cut(key, []byte{0, 1})
+	g, err := c.stage(tx, partitionKey(prefix), now)
+	if err != nil {
+		return err
 	}
-	return nil
+	if live, err := g.find(string(id)); live != nil || err != nil {
+		return err
+	}
+	if err := g.delete(string(id)); err != nil {
+		return err
+	}
+	return g.applyWrites()
 }
