@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"math"
 	"net/http"
@@ -66,7 +65,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	w.Header().Set("Content-Type", problemType)
 	w.WriteHeader(d.Status)
-	if err := json.NewEncoder(w).Encode(d); err != nil {
+	if err := huma.DefaultJSONFormat.Marshal(w, d); err != nil {
 		a.cfg.Log.DebugContext(r.Context(), "the client left", slog.Any("error", err))
 	}
 }

@@ -9,6 +9,7 @@
 package faults
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -106,6 +107,12 @@ func (in *Injector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if rule.Delay > 0 {
+		// net/http notices that a client left only once the body is read.
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
 		select {
 		case <-time.After(time.Duration(rule.Delay)):
 		case <-r.Context().Done():

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"switchboard/shared/testbed"
+)
+
+// TestMain runs the command itself when the test starts its own executable
+// again as dev.
+func TestMain(m *testing.M) {
+	if os.Getenv("SWITCHBOARD_TEST_DEV") != "" {
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// dev is a running dev.
+type dev struct {
+	endpoints
+	process *exec.Cmd
+}
+
+// start runs dev on free ports until it says that it is ready.
+func start(t *testing.T, data string, args ...string) dev {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	args = append([]string{"-json", "-data", data, "-addr", "127.0.0.1:0", "-cosmos", "127.0.0.1:0", "-acs", "127.0.0.1:0"}, args...)
+	process := exec.Command(self, args...)
+	process.Env = append(os.Environ(), "SWITCHBOARD_TEST_DEV=1")
+	process.Stderr = os.Stderr
+	out, err := process.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { process.Process.Kill() })
+	d := dev{process: process}
+	line, err := bufio.NewReader(out).ReadBytes('\n')
+	if err != nil {
+		t.Fatalf("dev ended before it was ready: %v", err)
+	}
+	if err := json.Unmarshal(line, &d.endpoints); err != nil {
+		t.Fatalf("%s: %v", line, err)
+	}
+	return d
+}
+
+// as signs in by the shortcut.
+func (d dev) as(t *testing.T, user string) testbed.Client {
+	t.Helper()
+	answer := testbed.Client{T: t, URL: d.OIDC}.Get("/dev-token?user=" + user).Want(http.StatusOK)
+	return testbed.Client{T: t, URL: d.Functions, Token: string(answer.Body)}
+}
+
+func (d dev) identity(t *testing.T, user string) string {
+	t.Helper()
+	answer := d.as(t, user).Get("/api/token").Want(http.StatusOK)
+	return answer.JSON()["user"].(map[string]any)["communicationUserId"].(string)
+}
+
+func TestAdaKeepsHerIdentityThroughKillAndRestart(t *testing.T) {
+	data := t.TempDir()
+	first := start(t, data)
+	id := first.identity(t, "ada")
+	signedIn := first.as(t, "ada")
+	if err := first.process.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	first.process.Wait()
+
+	// The users' key is the issuer and the name, and the issuer has the port.
+	again := start(t, data, "-addr", strings.TrimPrefix(first.Functions, "http://"))
+	if got := again.identity(t, "ada"); got != id {
+		t.Errorf("after kill -9 Ada is %s, before she was %s", got, id)
+	}
+	signedIn.Get("/api/token").Want(http.StatusOK) // a token of before is good still
+	if again.ACSConnectionString[strings.Index(again.ACSConnectionString, "accesskey="):] != first.ACSConnectionString[strings.Index(first.ACSConnectionString, "accesskey="):] {
+		t.Error("the ACS resource got another key")
+	}
+}
+
+func TestInterruptStopsItCleanly(t *testing.T) {
+	data := t.TempDir()
+	d := start(t, data)
+	d.identity(t, "ada")
+	if err := d.process.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- d.process.Wait() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("stopped with %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("did not stop")
+	}
+	var written endpoints
+	text, err := os.ReadFile(filepath.Join(data, "endpoints.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &written); err != nil || written != d.endpoints {
+		t.Errorf("endpoints.json says %s, %v", text, err)
+	}
+}
+
+func TestServicesOverTLSAreTrustedByTheirCA(t *testing.T) {
+	data := t.TempDir()
+	d := start(t, data, "-tls")
+	pem, err := os.ReadFile(filepath.Join(data, "ca.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		t.Fatal("ca.pem holds no certificate")
+	}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	for _, url := range []string{d.ACS, d.Cosmos} {
+		resp, err := client.Get(url)
+		if err != nil {
+			t.Errorf("%s: %v", url, err)
+			continue
+		}
+		resp.Body.Close()
+	}
+	d.identity(t, "ada") // the functions are served as ever
+}
+
+func TestRequestsWithoutATokenAreTheUsersWhenAsked(t *testing.T) {
+	d := start(t, "", "-as", "grace")
+	signedIn := d.identity(t, "grace")
+	answer := testbed.Client{T: t, URL: d.Functions}.Get("/api/token").Want(http.StatusOK)
+	if got := answer.JSON()["user"].(map[string]any)["communicationUserId"]; got != signedIn {
+		t.Errorf("without a token the caller is %s, grace is %s", got, signedIn)
+	}
+	plain := start(t, "")
+	testbed.Client{T: t, URL: plain.Functions}.Get("/api/token").Problem(http.StatusUnauthorized, "token_missing")
+}
+
+func TestGreetingIsReadyToPaste(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	read, write := io.Pipe()
+	done := make(chan error, 1)
+	f, err := parse([]string{"-data", "", "-addr", "127.0.0.1:0", "-cosmos", "127.0.0.1:0", "-acs", "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		done <- run(ctx, f, write, io.Discard)
+		write.Close()
+	}()
+	var script strings.Builder
+	for lines := bufio.NewScanner(read); lines.Scan(); {
+		if strings.Contains(lines.Text(), "Ctrl-C") {
+			break
+		}
+		if line := strings.TrimSpace(lines.Text()); strings.HasPrefix(line, "TOKEN=") || strings.HasPrefix(line, "curl") || strings.HasPrefix(line, "-d") {
+			script.WriteString(line + "\n")
+		}
+	}
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("there is no curl here")
+	}
+	out, err := exec.CommandContext(ctx, "sh", "-ec", script.String()).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), `"communicationUserId"`) || !strings.Contains(string(out), `"handle":"ada"`) || !strings.Contains(string(out), "Retry-After: 7") {
+		t.Errorf("%v\n%s\n%s", err, script.String(), out)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFlags(t *testing.T) {
+	for _, bad := range [][]string{{"-nope"}, {"extra"}, {"-tls", "-data", ""}, {"-log", "loud"}} {
+		if _, err := parse(bad); err == nil {
+			t.Errorf("%v was accepted", bad)
+		}
+	}
+}
