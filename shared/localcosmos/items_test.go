@@ -294,6 +294,10 @@ func TestTimeToLive(t *testing.T) {
 		create(t, c, "a", `{"id":"other","pk":"a","name":"n"}`)   // its unique key is free
 		create(t, c, "a", `{"id":"default","pk":"a","name":"d"}`) // and so is its id
 		time.Sleep(10 * time.Minute)                              // purged
+		// azcosmos v1.4.1 reads the account again after 5 minutes, in a data
+		// race with its own requests: a new client has no need to.
+		c, err = connect(t, "http://cosmos.local", store.Key(), store).NewContainer("app", "main")
+		ok(t, err)
 		create(t, c, "a", `{"id":"fresh","pk":"a","name":"n"}`)
 		expect(`"forever"`, `"fresh"`)
 
