@@ -44,7 +44,6 @@
 //     9007199254740992. Objects in which a name occurs twice are refused.
 //   - NOT before a comparison without parentheses is refused, because the
 //     service and its readers understand it differently.
-//   - An upsert with If-Match of an item that is not there is 412.
 //   - Request charges are estimates, marked by the header x-localcosmos-charge;
 //     nothing is throttled. There are no 449, 410 or 403/3 answers.
 //   - Every request sees the latest commit, whatever consistency it asks for.

@@ -119,6 +119,13 @@ func TestIfMatch(t *testing.T) {
 	}
 	_, err = c.DeleteItem(ctx, pk("a"), "x", &azcosmos.ItemOptions{IfMatchEtag: &second.ETag})
 	ok(t, err)
+	// A trap of the service's: an upsert heeds If-Match only where there is an
+	// item (azure-cosmos-dotnet-v3 issue 1698).
+	revived, err := c.UpsertItem(ctx, pk("a"), []byte(`{"id":"x","pk":"a"}`), stale)
+	ok(t, err)
+	if revived.RawResponse.StatusCode != http.StatusCreated {
+		t.Errorf("upsert with If-Match of an item that is gone: %s", revived.RawResponse.Status)
+	}
 }
 
 // setHeader is a policy that azcosmos users write for what it has no option.

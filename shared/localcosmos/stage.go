@@ -209,13 +209,12 @@ func (g *stage) do(op operation) (outcome, error) {
 	return g.written(http.StatusOK, op, old)
 }
 
-// doNew performs an operation on an item that is not there.
+// doNew performs an operation on an item that is not there. An upsert creates
+// it whatever its If-Match says, which the service heeds for items that exist
+// (azure-cosmos-dotnet-v3 issue 1698).
 func (g *stage) doNew(op operation) (outcome, error) {
-	switch {
-	case op.kind == "Create", op.kind == "Upsert" && op.ifMatch == "":
+	if op.kind == "Create" || op.kind == "Upsert" {
 		return g.written(http.StatusCreated, op, nil)
-	case op.kind == "Upsert":
-		return outcome{}, preconditionFailed()
 	}
 	return outcome{}, notFound()
 }
