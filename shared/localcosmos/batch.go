@@ -38,8 +38,9 @@ func (s *Store) batch(r *request, c *container) (*reply, error) {
 				return err
 			}
 		}
+		err = g.apply()
 		lsn = g.lsn
-		return g.apply()
+		return err
 	}, nil)
 	var refusal *failure
 	if failing >= 0 && errors.As(err, &refusal) {

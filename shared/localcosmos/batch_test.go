@@ -57,6 +57,19 @@ func TestBatch(t *testing.T) {
 	})
 }
 
+// A batch that only reads commits nothing.
+func TestBatchOfReads(t *testing.T) {
+	c := items(t, azcosmos.ContainerProperties{})
+	create(t, c, "a", `{"id":"x","pk":"a"}`)
+	batch := c.NewTransactionalBatch(pk("a"))
+	batch.ReadItem("x", nil)
+	result, err := c.ExecuteTransactionalBatch(t.Context(), batch, nil)
+	ok(t, err)
+	if !result.Success || result.SessionToken != "0:-1#1" || member[string](t, result.OperationResults[0].ResourceBody, "id") != "x" {
+		t.Errorf("%+v", result)
+	}
+}
+
 // The same page: on a failure the operation has its own status, all others
 // 424, and nothing was written.
 func TestBatchFails(t *testing.T) {

@@ -40,7 +40,7 @@ func (s *Store) onItems(r *request) (*reply, error) {
 func (r *request) refuseUnknown() error {
 	for _, name := range []string{
 		"X-Ms-Documentdb-Pre-Trigger-Include", "X-Ms-Documentdb-Post-Trigger-Include",
-		"X-Ms-Cosmos-Is-Query-Plan-Request", "A-Im",
+		"X-Ms-Cosmos-Is-Query-Plan-Request", "X-Ms-Indexing-Directive", "A-Im",
 	} {
 		if r.header.Get(name) != "" {
 			return unsupported("the header %s", strings.ToLower(name))
@@ -99,8 +99,9 @@ func (s *Store) writeItem(r *request, c *container) (*reply, error) {
 		if done, err = g.do(op); err != nil {
 			return err
 		}
+		err = g.apply()
 		lsn = g.lsn
-		return g.apply()
+		return err
 	}, nil)
 	if err != nil {
 		return nil, err

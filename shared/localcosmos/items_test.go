@@ -268,6 +268,20 @@ func TestHierarchicalKey(t *testing.T) {
 	}
 }
 
+// Escaped as JSON, three levels of control characters are longer than a key of
+// the file can be.
+func TestKeyTooLongForTheFile(t *testing.T) {
+	store := open(t, localcosmos.Options{})
+	container(t, connect(t, "http://cosmos.local", store.Key(), store), azcosmos.ContainerProperties{PartitionKeyDefinition: azcosmos.PartitionKeyDefinition{
+		Kind: azcosmos.PartitionKeyKindMultiHash, Version: 2, Paths: []string{"/a", "/b", "/c"}}})
+	long := `"` + strings.Repeat(`\u0001`, 2048) + `"`
+	response := send(t, store, "POST", "dbs/app/colls/main/docs", `{"id":"x","a":`+long+`,"b":`+long+`,"c":`+long+`}`,
+		"x-ms-documentdb-partitionkey", `[`+long+`,`+long+`,`+long+`]`)
+	if response.StatusCode != http.StatusBadRequest {
+		t.Errorf("%d %s", response.StatusCode, bodyOf(t, response))
+	}
+}
+
 // "Time to live": expired items are never returned, from the last write on.
 // The bubble's clock is the store's, the client's and the purge's.
 func TestTimeToLive(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	bolt "go.etcd.io/bbolt"
+
 	"switchboard/shared/localcosmos/internal/value"
 )
 
@@ -12,6 +14,9 @@ const (
 	maxLargeKey = 2048
 	maxSmallKey = 101
 	maxID       = 1023
+
+	// maxStoredKey leaves room for an id in a key of the file's.
+	maxStoredKey = bolt.MaxKeySize - maxID - 2
 )
 
 // partitionKey is the value of a partition key in canonical JSON: ["A"]. A
@@ -81,7 +86,11 @@ func (c *container) newKey(components []any) (partitionKey, error) {
 			return "", badRequest("A partition key value is a string, number, boolean or null.")
 		}
 	}
-	return partitionKey(value.Append(nil, normal)), nil
+	key := value.Append(nil, normal)
+	if len(key) > maxStoredKey {
+		return "", unsupported("partition keys of more than %d bytes in JSON", maxStoredKey)
+	}
+	return partitionKey(key), nil
 }
 
 // prefix starts the keys of all records of a partition. Canonical JSON holds

@@ -95,11 +95,6 @@ func (s *Store) headers(r *http.Request, answer *reply) http.Header {
 		"X-Ms-Activity-Id":     {activity},
 		"X-Ms-Request-Charge":  {strconv.FormatFloat(answer.charge, 'f', 2, 64)},
 		"X-Localcosmos-Charge": {"estimate"},
-		"X-Ms-Version":         {r.Header.Get("X-Ms-Version")},
-		"X-Ms-Gatewayversion":  {"version=localcosmos"},
-		"X-Ms-Serviceversion":  {"version=localcosmos"},
-		"X-Ms-Schemaversion":   {"1.18"},
-		"Cache-Control":        {"no-store, no-cache"},
 	}
 	if len(answer.body) > 0 {
 		header["Content-Type"] = []string{"application/json"}

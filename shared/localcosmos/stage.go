@@ -1,6 +1,7 @@
 package localcosmos
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"net/http"
@@ -109,6 +110,7 @@ func (g *stage) set(id string, r *record) {
 // as one transaction does in the change feed.
 func (g *stage) apply() error {
 	if len(g.order) == 0 {
+		g.lsn-- // nothing is committed
 		return nil
 	}
 	if err := g.applyWrites(); err != nil {
@@ -188,17 +190,16 @@ func (g *stage) do(op operation) (outcome, error) {
 	if old == nil {
 		return g.doNew(op)
 	}
-	if op.ifMatch != "" && op.ifMatch != "*" && op.ifMatch != g.c.etagOf(old) && op.kind != "Read" {
-		return outcome{}, preconditionFailed()
-	}
 	switch op.kind {
 	case "Create":
 		return outcome{}, conflict()
 	case "Read":
-		if op.ifNone != "" && (op.ifNone == "*" || op.ifNone == g.c.etagOf(old)) {
-			return outcome{status: http.StatusNotModified, item: old, charge: chargeRead(0)}, nil
-		}
-		return outcome{http.StatusOK, old, chargeRead(len(old.json))}, nil
+		return g.read(op, old), nil
+	}
+	if op.ifMatch != "" && op.ifMatch != "*" && op.ifMatch != g.c.etagOf(old) {
+		return outcome{}, preconditionFailed()
+	}
+	switch op.kind {
 	case "Delete":
 		return outcome{status: http.StatusNoContent, charge: chargeWrite(len(old.json), 0)}, g.delete(op.id)
 	case "Patch":
@@ -207,6 +208,17 @@ func (g *stage) do(op operation) (outcome, error) {
 		}
 	}
 	return g.written(http.StatusOK, op, old)
+}
+
+// read copies the item, which the answer needs longer than the transaction
+// lasts.
+func (g *stage) read(op operation, r *record) outcome {
+	if op.ifNone == "*" || op.ifNone == g.c.etagOf(r) {
+		return outcome{status: http.StatusNotModified, charge: chargeRead(0)}
+	}
+	kept := *r
+	kept.json = bytes.Clone(r.json)
+	return outcome{http.StatusOK, &kept, chargeRead(len(kept.json))}
 }
 
 // doNew performs an operation on an item that is not there. An upsert creates

@@ -30,7 +30,8 @@ type Options struct {
 	Path string
 	// Key is the account key in base64; empty means EmulatorKey.
 	Key string
-	// Now gives _ts and decides what has expired; nil means time.Now.
+	// Now gives _ts and decides what has expired; nil means time.Now. It is
+	// called from several goroutines.
 	Now func() time.Time
 	// Lenient accepts ids that the service accepts but then cannot read
 	// back. By default they are refused when they are written.

@@ -218,6 +218,18 @@ func TestFaultyHeaders(t *testing.T) {
 	}
 }
 
+// "Common request headers": If-Match means nothing to a create.
+func TestCreateIgnoresIfMatch(t *testing.T) {
+	store := open(t, localcosmos.Options{})
+	container(t, connect(t, "http://cosmos.local", store.Key(), store), azcosmos.ContainerProperties{})
+	for _, want := range []int{201, 409} {
+		response := send(t, store, "POST", "dbs/app/colls/main/docs", `{"id":"x","pk":"a"}`, "If-Match", `"other"`)
+		if response.StatusCode != want {
+			t.Errorf("status %d, want %d", response.StatusCode, want)
+		}
+	}
+}
+
 // FuzzRequests throws bodies and headers at every operation on items: whatever
 // comes, the store answers, and never with a fault of its own.
 func FuzzRequests(f *testing.F) {
