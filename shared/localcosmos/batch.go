@@ -5,8 +5,6 @@ import (
 	"errors"
 	"net/http"
 
-	bolt "go.etcd.io/bbolt"
-
 	"switchboard/shared/localcosmos/internal/value"
 )
 
@@ -25,26 +23,10 @@ func (s *Store) batch(r *request, c *container) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	results := make([]outcome, len(operations))
-	failing, lsn := -1, uint64(0)
-	err = s.update(func(tx *bolt.Tx) error {
-		g, err := c.stage(tx, key, r.now)
-		if err != nil {
-			return err
-		}
-		for i, op := range operations {
-			if results[i], err = g.do(op); err != nil {
-				failing = i
-				return err
-			}
-		}
-		err = g.apply()
-		lsn = g.lsn
-		return err
-	}, nil)
+	results, lsn, err := s.run(r, c, key, operations)
 	var refusal *failure
-	if failing >= 0 && errors.As(err, &refusal) {
-		return failedBatch(len(operations), failing, refusal), nil
+	if last := len(results) - 1; last >= 0 && errors.As(results[last].fault, &refusal) {
+		return failedBatch(len(operations), last, refusal), nil
 	}
 	if err != nil {
 		return nil, err

@@ -2,7 +2,6 @@ package localcosmos
 
 import (
 	"errors"
-	"net/http"
 
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
@@ -28,7 +27,7 @@ func (s *Store) update(run func(*bolt.Tx) error, then func()) error {
 	select {
 	case s.tasks <- t:
 	case <-s.closing:
-		return closedFailure()
+		return closed()
 	}
 	select {
 	case <-t.done:
@@ -38,7 +37,7 @@ func (s *Store) update(run func(*bolt.Tx) error, then func()) error {
 		select {
 		case <-t.done:
 		default:
-			return closedFailure()
+			return closed()
 		}
 	}
 	return t.err
@@ -48,13 +47,9 @@ func (s *Store) update(run func(*bolt.Tx) error, then func()) error {
 func (s *Store) view(read func(*bolt.Tx) error) error {
 	err := s.db.View(read)
 	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
-		return closedFailure()
+		return closed()
 	}
 	return err
-}
-
-func closedFailure() *failure {
-	return &failure{status: http.StatusServiceUnavailable, code: "ServiceUnavailable", message: "The local store is closed."}
 }
 
 // commit is the one writer. While a group is being synced, the next gathers in

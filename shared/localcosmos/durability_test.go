@@ -177,6 +177,11 @@ func TestReopen(t *testing.T) {
 	_, err = c.UpsertItem(t.Context(), pk("a"), []byte(`{"id":"x","pk":"a"}`), nil)
 	refused(t, err, http.StatusServiceUnavailable, "closed")
 
+	batch := c.NewTransactionalBatch(pk("a"))
+	batch.DeleteItem("x", nil)
+	_, err = c.ExecuteTransactionalBatch(t.Context(), batch, nil)
+	refused(t, err, http.StatusServiceUnavailable, "closed")
+
 	store = open(t, localcosmos.Options{Path: path})
 	c, err = connect(t, "http://cosmos.local", store.Key(), store).NewContainer("app", "main")
 	ok(t, err)

@@ -39,43 +39,37 @@ func unauthorized(format string, args ...any) *failure {
 }
 
 func notFound() *failure {
-	return &failure{status: http.StatusNotFound, code: "NotFound",
-		message: "Entity with the specified id does not exist in the system."}
+	return &failure{http.StatusNotFound, 0, "NotFound", "Entity with the specified id does not exist in the system."}
 }
 
 // ownerNotFound is the answer for whatever lies in a container that is not
 // there.
 func ownerNotFound() *failure {
-	f := notFound()
-	f.substatus = 1003
-	f.message = "Owner resource does not exist."
-	return f
+	return &failure{http.StatusNotFound, 1003, "NotFound", "Owner resource does not exist."}
 }
 
 func conflict() *failure {
-	return &failure{status: http.StatusConflict, code: "Conflict",
-		message: "Entity with the specified id already exists in the system."}
+	return &failure{http.StatusConflict, 0, "Conflict", "Entity with the specified id already exists in the system."}
 }
 
 func uniqueConflict() *failure {
-	f := conflict()
-	f.message = "Unique index constraint violation."
-	return f
+	return &failure{http.StatusConflict, 0, "Conflict", "Unique index constraint violation."}
 }
 
 func preconditionFailed() *failure {
-	return &failure{status: http.StatusPreconditionFailed, code: "PreconditionFailed",
-		message: "One of the specified pre-condition is not met."}
+	return &failure{http.StatusPreconditionFailed, 0, "PreconditionFailed", "One of the specified pre-condition is not met."}
 }
 
 func tooLarge() *failure {
-	return &failure{status: http.StatusRequestEntityTooLarge, code: "RequestEntityTooLarge",
-		message: "Request size is too large: the limit is 2 MB."}
+	return &failure{http.StatusRequestEntityTooLarge, 0, "RequestEntityTooLarge", "Request size is too large: the limit is 2 MB."}
+}
+
+func closed() *failure {
+	return &failure{http.StatusServiceUnavailable, 0, "ServiceUnavailable", "The local store is closed."}
 }
 
 // internal hides a fault of the store itself behind a 500; the fault stays in
 // the error that the caller wraps.
 func internal(err error) *failure {
-	return &failure{status: http.StatusInternalServerError, code: "InternalServerError",
-		message: fmt.Sprintf("The local store failed: %v", err)}
+	return &failure{http.StatusInternalServerError, 0, "InternalServerError", fmt.Sprintf("The local store failed: %v", err)}
 }

@@ -89,23 +89,11 @@ func (s *Store) writeItem(r *request, c *container) (*reply, error) {
 	if err := s.prepare(&op, c, key, r.body); err != nil {
 		return nil, err
 	}
-	var done outcome
-	var lsn uint64
-	err = s.update(func(tx *bolt.Tx) error {
-		g, err := c.stage(tx, key, r.now)
-		if err != nil {
-			return err
-		}
-		if done, err = g.do(op); err != nil {
-			return err
-		}
-		err = g.apply()
-		lsn = g.lsn
-		return err
-	}, nil)
+	results, lsn, err := s.run(r, c, key, []operation{op})
 	if err != nil {
 		return nil, err
 	}
+	done := results[0]
 	answer := &reply{status: done.status, lsn: lsn, charge: done.charge}
 	if done.item != nil {
 		answer.etag = c.etagOf(done.item)

@@ -175,6 +175,7 @@ type outcome struct {
 	status int
 	item   *record
 	charge float64
+	fault  error // of the one that undid the rest
 }
 
 // do performs one operation. Its errors are failures with the operation's own
@@ -210,6 +211,29 @@ func (g *stage) do(op operation) (outcome, error) {
 	return g.written(http.StatusOK, op, old)
 }
 
+// run performs operations in one commit, all or none. Where one fails, it is
+// the last of results, with its fault.
+func (s *Store) run(r *request, c *container, key partitionKey, operations []operation) (results []outcome, lsn uint64, err error) {
+	err = s.update(func(tx *bolt.Tx) error {
+		g, err := c.stage(tx, key, r.now)
+		if err != nil {
+			return err
+		}
+		for _, op := range operations {
+			done, err := g.do(op)
+			done.fault = err
+			results = append(results, done)
+			if err != nil {
+				return err
+			}
+		}
+		err = g.apply()
+		lsn = g.lsn
+		return err
+	}, nil)
+	return results, lsn, err
+}
+
 // read copies the item, which the answer needs longer than the transaction
 // lasts.
 func (g *stage) read(op operation, r *record) outcome {
@@ -218,7 +242,7 @@ func (g *stage) read(op operation, r *record) outcome {
 	}
 	kept := *r
 	kept.json = bytes.Clone(r.json)
-	return outcome{http.StatusOK, &kept, chargeRead(len(kept.json))}
+	return outcome{status: http.StatusOK, item: &kept, charge: chargeRead(len(kept.json))}
 }
 
 // doNew performs an operation on an item that is not there. An upsert creates
@@ -240,5 +264,5 @@ func (g *stage) written(status int, op operation, old *record) (outcome, error) 
 	if err != nil {
 		return outcome{}, err
 	}
-	return outcome{status, r, chargeWrite(len(r.json), leaves)}, nil
+	return outcome{status: status, item: r, charge: chargeWrite(len(r.json), leaves)}, nil
 }

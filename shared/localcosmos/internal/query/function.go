@@ -24,7 +24,7 @@ func (p *parser) call(t token) expression {
 	if isAggregate(upper) {
 		return p.aggregate(t, upper)
 	}
-	f, ok := builtIn(upper)
+	f, ok := builtIns()[upper]
 	if !ok {
 		p.failAt(t, codeFunction, "'%s' is not a recognized built-in function name, or not a supported one", t.text)
 	}
@@ -35,53 +35,36 @@ func (p *parser) call(t token) expression {
 	return call{f.apply, arguments}
 }
 
-func builtIn(name string) (function, bool) {
-	switch name {
-	case "IS_DEFINED":
-		return check(func(v any) bool { return !value.IsUndefined(v) })
-	case "IS_NULL":
-		return check(func(v any) bool { return v == nil })
-	case "IS_BOOL":
-		return check(is[bool])
-	case "IS_NUMBER":
-		return check(is[float64])
-	case "IS_STRING":
-		return check(is[string])
-	case "IS_ARRAY":
-		return check(is[[]any])
-	case "IS_OBJECT":
-		return check(is[value.Object])
-	case "IS_PRIMITIVE":
-		return check(func(v any) bool { return !value.IsUndefined(v) && !is[[]any](v) && !is[value.Object](v) })
-	case "STARTSWITH":
-		return compareText(strings.HasPrefix)
-	case "ENDSWITH":
-		return compareText(strings.HasSuffix)
-	case "CONTAINS":
-		return compareText(strings.Contains)
-	case "STRINGEQUALS":
-		return compareText(func(a, b string) bool { return a == b })
-	case "LOWER":
-		return of(func(s string) any { return strings.ToLower(s) })
-	case "UPPER":
-		return of(func(s string) any { return strings.ToUpper(s) })
-	case "LENGTH":
-		return of(func(s string) any { return float64(utf8.RuneCountInString(s)) })
-	case "CONCAT":
-		return function{2, 100, concat}, true
-	case "ARRAY_CONTAINS":
-		return function{2, 3, arrayContains}, true
-	case "ARRAY_LENGTH":
-		return of(func(array []any) any { return float64(len(array)) })
-	case "ABS":
-		return of(func(f float64) any { return math.Abs(f) })
+// builtIns are the functions by name; LIKE is an operator, see like.
+func builtIns() map[string]function {
+	return map[string]function{
+		"IS_DEFINED":   check(func(v any) bool { return !value.IsUndefined(v) }),
+		"IS_NULL":      check(func(v any) bool { return v == nil }),
+		"IS_BOOL":      check(is[bool]),
+		"IS_NUMBER":    check(is[float64]),
+		"IS_STRING":    check(is[string]),
+		"IS_ARRAY":     check(is[[]any]),
+		"IS_OBJECT":    check(is[value.Object]),
+		"IS_PRIMITIVE": check(func(v any) bool { return !value.IsUndefined(v) && !is[[]any](v) && !is[value.Object](v) }),
+
+		"STARTSWITH":   compareText(strings.HasPrefix),
+		"ENDSWITH":     compareText(strings.HasSuffix),
+		"CONTAINS":     compareText(strings.Contains),
+		"STRINGEQUALS": compareText(func(a, b string) bool { return a == b }),
+		"LOWER":        of(func(s string) any { return strings.ToLower(s) }),
+		"UPPER":        of(func(s string) any { return strings.ToUpper(s) }),
+		"LENGTH":       of(func(s string) any { return float64(utf8.RuneCountInString(s)) }),
+		"CONCAT":       {2, 100, concat},
+
+		"ARRAY_CONTAINS": {2, 3, arrayContains},
+		"ARRAY_LENGTH":   of(func(array []any) any { return float64(len(array)) }),
+		"ABS":            of(func(f float64) any { return math.Abs(f) }),
 	}
-	return function{}, false
 }
 
 // check makes a function that is true or false of any value, even undefined.
-func check(holds func(v any) bool) (function, bool) {
-	return function{1, 1, func(args []any) any { return holds(args[0]) }}, true
+func check(holds func(v any) bool) function {
+	return function{1, 1, func(args []any) any { return holds(args[0]) }}
 }
 
 func is[T any](v any) bool {
@@ -90,18 +73,18 @@ func is[T any](v any) bool {
 }
 
 // of makes a function of one argument of one type.
-func of[T any](apply func(T) any) (function, bool) {
+func of[T any](apply func(T) any) function {
 	return function{1, 1, func(args []any) any {
 		if v, ok := args[0].(T); ok {
 			return apply(v)
 		}
 		return value.Undefined{}
-	}}, true
+	}}
 }
 
 // compareText makes a predicate on two strings, with an optional third
 // argument that asks to ignore case.
-func compareText(match func(a, b string) bool) (function, bool) {
+func compareText(match func(a, b string) bool) function {
 	return function{2, 3, func(args []any) any {
 		a, okA := args[0].(string)
 		b, okB := args[1].(string)
@@ -112,7 +95,7 @@ func compareText(match func(a, b string) bool) (function, bool) {
 			a, b = strings.ToLower(a), strings.ToLower(b)
 		}
 		return match(a, b)
-	}}, true
+	}}
 }
 
 func concat(args []any) any {
@@ -164,8 +147,7 @@ func like(pattern, escape any) (match func(args []any) any, ok bool) {
 	if err != nil {
 		return nil, false // a set whose range runs backwards
 	}
-	f, _ := of(func(s string) any { return expression.MatchString(s) })
-	return f.apply, true
+	return of(func(s string) any { return expression.MatchString(s) }).apply, true
 }
 
 func likeExpression(pattern, escape []rune) string {
