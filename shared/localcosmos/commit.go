@@ -2,13 +2,22 @@ package localcosmos
 
 import (
 	"errors"
+	"sync"
 
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
 )
 
-// maxGroup bounds how many requests share one commit.
-const maxGroup = 128
+// writer lets requests share commits. Whoever holds committing writes for all
+// that are waiting: a lone writer never waits, and while one group is being
+// synced the next one gathers.
+type writer struct {
+	committing sync.Mutex
+	closed     bool // under committing
+
+	gathering sync.Mutex
+	waiting   []*task // under gathering
+}
 
 // task is one request's part of a commit. run either changes what it wants in
 // the transaction, or returns a *failure and has changed nothing. So requests
@@ -16,31 +25,70 @@ const maxGroup = 128
 // other error undoes them all.
 type task struct {
 	run  func(*bolt.Tx) error
-	then func() // after the commit, before the answer
+	then func() // after the commit, before the answer; may be nil
+	done bool
 	err  error
-	done chan struct{}
 }
 
 // update runs one task and returns when its changes are on disk.
 func (s *Store) update(run func(*bolt.Tx) error, then func()) error {
-	t := &task{run: run, then: then, done: make(chan struct{})}
-	select {
-	case s.tasks <- t:
-	case <-s.closing:
+	t := &task{run: run, then: then}
+	w := &s.writer
+	w.gathering.Lock()
+	w.waiting = append(w.waiting, t)
+	w.gathering.Unlock()
+
+	w.committing.Lock()
+	defer w.committing.Unlock()
+	if t.done {
+		return t.err
+	}
+	w.gathering.Lock()
+	group := w.waiting
+	w.waiting = nil
+	w.gathering.Unlock()
+	s.commit(group)
+	return t.err
+}
+
+// commit ends every task of a group.
+func (s *Store) commit(group []*task) {
+	err := s.runGroup(group)
+	for _, t := range group {
+		if t.err == nil {
+			t.err = err
+		}
+		if t.err == nil && t.then != nil {
+			t.then()
+		}
+		t.done = true
+	}
+}
+
+// runGroup returns the error that undid the whole group.
+func (s *Store) runGroup(group []*task) error {
+	if s.writer.closed {
 		return closed()
 	}
-	select {
-	case <-t.done:
-	case <-s.stopped:
-		// The loop ends the group it is in: either the answer is there, or
-		// the task was never begun.
-		select {
-		case <-t.done:
-		default:
-			return closed()
-		}
+	tx, err := s.db.Begin(true)
+	if err != nil {
+		return err
 	}
-	return t.err
+	// Does nothing after a commit; whatever happens, the next writer gets in.
+	defer func() { _ = tx.Rollback() }()
+	changed := false
+	for _, t := range group {
+		var refusal *failure
+		t.err = t.run(tx)
+		if t.err != nil && !errors.As(t.err, &refusal) {
+			return t.err
+		}
+		changed = changed || t.err == nil
+	}
+	if !changed {
+		return nil
+	}
+	return tx.Commit()
 }
 
 // view reads a snapshot of what is committed.
@@ -50,65 +98,4 @@ func (s *Store) view(read func(*bolt.Tx) error) error {
 		return closed()
 	}
 	return err
-}
-
-// commit is the one writer. While a group is being synced, the next gathers in
-// the channel: a lone writer never waits, many share.
-func (s *Store) commit() {
-	defer close(s.stopped)
-	for {
-		select {
-		case first := <-s.tasks:
-			s.commitGroup(s.gather(first))
-		case <-s.closing:
-			return
-		}
-	}
-}
-
-func (s *Store) gather(first *task) []*task {
-	group := []*task{first}
-	for len(group) < maxGroup {
-		select {
-		case t := <-s.tasks:
-			group = append(group, t)
-		default:
-			return group
-		}
-	}
-	return group
-}
-
-func (s *Store) commitGroup(group []*task) {
-	err := s.runGroup(group)
-	for _, t := range group {
-		if t.err == nil {
-			t.err = err
-		}
-		if t.err == nil && t.then != nil {
-			t.then()
-		}
-		close(t.done)
-	}
-}
-
-// runGroup returns the error that undid the whole group.
-func (s *Store) runGroup(group []*task) error {
-	tx, err := s.db.Begin(true)
-	if err != nil {
-		return err
-	}
-	changed := false
-	for _, t := range group {
-		var refusal *failure
-		t.err = t.run(tx)
-		if t.err != nil && !errors.As(t.err, &refusal) {
-			return errors.Join(t.err, tx.Rollback())
-		}
-		changed = changed || t.err == nil
-	}
-	if !changed {
-		return tx.Rollback()
-	}
-	return tx.Commit()
 }

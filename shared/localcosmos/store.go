@@ -52,9 +52,9 @@ type Store struct {
 	catalog atomic.Pointer[catalog]
 	parsed  *lru.Cache[version, any] // items, as queries look at them
 
-	tasks   chan *task
+	writer writer
+
 	closing chan struct{} // closed by Close
-	stopped chan struct{} // closed by the writer when it ends
 	closed  sync.Once
 	loops   sync.WaitGroup
 	cleanup func() error
@@ -85,12 +85,11 @@ func Open(options Options) (*Store, error) {
 	}
 	s := &Store{
 		options: options, key: key, secret: secret, now: now, db: db, parsed: parsed, cleanup: cleanup,
-		tasks: make(chan *task, maxGroup), closing: make(chan struct{}), stopped: make(chan struct{}),
+		closing: make(chan struct{}),
 	}
 	if err := s.load(); err != nil {
 		return nil, errors.Join(err, db.Close(), cleanup())
 	}
-	s.loops.Go(s.commit)
 	s.loops.Go(s.purge)
 	return s, nil
 }
@@ -143,6 +142,9 @@ func (s *Store) Close() error {
 	s.closed.Do(func() {
 		close(s.closing)
 		s.loops.Wait()
+		s.writer.committing.Lock()
+		defer s.writer.committing.Unlock()
+		s.writer.closed = true
 		err = errors.Join(s.db.Close(), s.cleanup())
 	})
 	return err
