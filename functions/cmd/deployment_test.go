@@ -188,6 +188,27 @@ func TestEveryHostGivesTheSame(t *testing.T) {
 	}
 }
 
+// TestBuiltInSignInOfAzure: the samples for the web send no token; the platform's
+// session does, and only for the site's own pages.
+func TestBuiltInSignInOfAzure(t *testing.T) {
+	c := startCloud(t)
+	host, err := hostingtest.StartFunctionsHost(t.Context(), hostingtest.FunctionsOptions{Root: packaged(t, "azure", "-arch", runtime.GOARCH), Env: c.env})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(host.Close)
+	token, err := c.OIDC.Token("ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, session := testbed.Client{T: t, URL: host.URL}, "X-MS-TOKEN-AAD-ACCESS-TOKEN: "+token
+	client.Get("/api/token?scope=voip", session, "Sec-Fetch-Site: same-origin").Want(http.StatusOK)
+	client.Get("/api/token?scope=voip", session, "Sec-Fetch-Site: cross-site").Problem(http.StatusUnauthorized, "token_missing")
+	client.Get("/api/token?scope=voip", session+"x").Problem(http.StatusUnauthorized, "token_invalid")
+	client.Token = "mine"
+	client.Get("/api/token?scope=voip", session).Problem(http.StatusUnauthorized, "token_invalid")
+}
+
 // onLambda puts an HTTP API in front of the functions of a user: what is one
 // address to clients is a Lambda function for each prefix.
 func onLambda(t *testing.T, folder string, env []string) string {

@@ -76,8 +76,22 @@ func (h *customHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if client := r.Header.Get("X-Forwarded-Host"); client != "" && fromHost {
 			r.Host = client
 		}
+		signInBySession(r)
 		h.app.HTTP.ServeHTTP(w, r)
 	}
+}
+
+// signInBySession takes over the access token of Azure's built-in sign-in ("Easy
+// Auth"), which keeps a browser's session in a cookie and hands the token on, where
+// its token store is on. The App verifies it like any other, so that a header which
+// a client made up is worth nothing. Requests that other sites cause ride on the
+// cookie, too, and are not signed in by it (W3C Fetch Metadata).
+func signInBySession(r *http.Request) {
+	token := r.Header.Get("X-MS-TOKEN-AAD-ACCESS-TOKEN")
+	if token == "" || r.Header.Get("Authorization") != "" || r.Header.Get("Sec-Fetch-Site") == "cross-site" {
+		return
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
 }
 
 // invocationID is the last element of the header: a rebuilt request carries what

@@ -36,35 +36,17 @@ type world struct {
 	registries []*identity.Registry
 }
 
-// tb is a test or one check of a property.
-type tb interface {
-	Helper()
-	Fatal(args ...any)
-	Error(args ...any)
-	Cleanup(func())
-	Context() context.Context
-}
-
-func newWorld(t tb, instances int) *world {
+func newWorld(t testbed.T, instances int) *world {
 	t.Helper()
 	w := &world{clock: &testbed.Clock{}, log: &testbed.Log{}}
-	cloud, err := local.Open(t.Context(), local.Options{Issuer: testbed.Issuer, Now: w.clock.Now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := cloud.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	w.cloud = cloud
+	w.cloud = testbed.Cloud(t, w.clock)
 	for range instances {
 		w.registries = append(w.registries, w.registry(t))
 	}
 	return w
 }
 
-func (w *world) registry(t tb) *identity.Registry {
+func (w *world) registry(t testbed.T) *identity.Registry {
 	t.Helper()
 	opts := w.cloud.Options()
 	store, err := storage.Open(storage.Config{

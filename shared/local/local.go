@@ -10,6 +10,7 @@ package local
 import (
 	"context"
 	"crypto/rand"
+	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -34,6 +35,10 @@ type Options struct {
 	Issuer string           // of the OpenID provider; its path is where OIDC is mounted
 	Now    func() time.Time // nil = time.Now
 	Log    *slog.Logger     // nil = nothing is logged
+
+	// SigningKey signs all tokens of a cloud in memory; nil = keys are made.
+	// Many clouds in one test share one, because making a key takes long.
+	SigningKey *rsa.PrivateKey
 }
 
 // Cloud is the services. Each stands behind an Injector of faults, in process
@@ -85,10 +90,10 @@ func Open(ctx context.Context, o Options) (c *Cloud, err error) {
 	if c.sealingKey, err = o.sealingKey(); err != nil {
 		return nil, err
 	}
-	if c.OIDC, err = localoidc.New(localoidc.Options{Issuer: o.Issuer, KeyFile: o.file("oidc.key"), Now: o.Now, Log: o.Log}); err != nil {
+	if c.OIDC, err = localoidc.New(localoidc.Options{Issuer: o.Issuer, KeyFile: o.file("oidc.key"), SigningKey: o.SigningKey, Now: o.Now, Log: o.Log}); err != nil {
 		return nil, err
 	}
-	if c.ACS, err = localacs.New(localacs.Options{Path: o.file("acs.db"), Now: o.Now}); err != nil {
+	if c.ACS, err = localacs.New(localacs.Options{Path: o.file("acs.db"), SigningKey: o.SigningKey, Now: o.Now}); err != nil {
 		return nil, err
 	}
 	if c.Cosmos, err = localcosmos.Open(localcosmos.Options{Path: o.file("cosmos.db"), Now: o.Now}); err != nil {

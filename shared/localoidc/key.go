@@ -34,9 +34,12 @@ func (k publicKey) Key() any                           { return &k.private.Publi
 func (k publicKey) Use() string                        { return "sig" }
 func (k publicKey) Algorithm() jose.SignatureAlgorithm { return jose.RS256 }
 
-// loadOrMakeKey returns a function that gives the key. One that has to be made
-// is made at once, in the background.
-func loadOrMakeKey(file string) (func() (signingKey, error), error) {
+// loadOrMakeKey returns a function that gives the key: the one that is set, or
+// the file's. One that has to be made is made at once, in the background.
+func loadOrMakeKey(set *rsa.PrivateKey, file string) (func() (signingKey, error), error) {
+	if set != nil {
+		return func() (signingKey, error) { return newSigningKey(set), nil }, nil
+	}
 	private, err := readKey(file)
 	if err != nil {
 		return nil, fmt.Errorf("localoidc: %w", err)

@@ -28,6 +28,7 @@ package localoidc
 import (
 	"cmp"
 	"crypto/rand"
+	"crypto/rsa"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -63,8 +64,11 @@ type Options struct {
 	// KeyFile keeps the signing key, so that tokens survive a restart. It is
 	// made if it does not exist. Empty keeps the key in memory.
 	KeyFile string
-	Now     func() time.Time // default time.Now
-	Log     *slog.Logger     // default: nothing is logged
+	// SigningKey, if set, is used and not kept; many providers in one test
+	// share a key, because each would take long to make its own.
+	SigningKey *rsa.PrivateKey
+	Now        func() time.Time // default time.Now
+	Log        *slog.Logger     // default: nothing is logged
 }
 
 // Provider is the OpenID provider. It is safe for concurrent use.
@@ -94,7 +98,7 @@ func New(opts Options) (*Provider, error) {
 	if opts.Users == nil {
 		opts.Users = SeedUsers()
 	}
-	key, err := loadOrMakeKey(opts.KeyFile)
+	key, err := loadOrMakeKey(opts.SigningKey, opts.KeyFile)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,9 @@ package testbed
 
 import (
 	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -44,7 +47,30 @@ type Bed struct {
 func New(t testing.TB, rows []function.Function, settings map[string]string) *Bed {
 	t.Helper()
 	clock := &Clock{}
-	cloud, err := local.Open(t.Context(), local.Options{Issuer: Issuer, Now: clock.Now})
+	cloud := Cloud(t, clock)
+	b := &Bed{Cloud: cloud, Clock: clock, Log: &Log{}, t: t, rows: rows, settings: cloud.Settings()}
+	maps.Copy(b.settings, settings)
+	b.URL = b.Start()
+	return b
+}
+
+// T is a test, or one check of a property.
+type T interface {
+	Helper()
+	Fatal(args ...any)
+	Error(args ...any)
+	Cleanup(func())
+	Context() context.Context
+}
+
+// Cloud opens a cloud in memory for the length of a test.
+func Cloud(t T, clock *Clock) *local.Cloud {
+	t.Helper()
+	key, err := signingKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cloud, err := local.Open(t.Context(), local.Options{Issuer: Issuer, Now: clock.Now, SigningKey: key})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,11 +79,12 @@ func New(t testing.TB, rows []function.Function, settings map[string]string) *Be
 			t.Error(err)
 		}
 	})
-	b := &Bed{Cloud: cloud, Clock: clock, Log: &Log{}, t: t, rows: rows, settings: cloud.Settings()}
-	maps.Copy(b.settings, settings)
-	b.URL = b.Start()
-	return b
+	return cloud
 }
+
+// signingKey is made once for all tests of a package: it takes longer than most
+// of them.
+var signingKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
 // Start starts another instance and returns its address.
 func (b *Bed) Start() string {
