@@ -15,15 +15,12 @@ const maxContinuation = 12 << 10
 // with the query, its partition and its container, so that no other query, and
 // no other text, resumes with it.
 func (s *Store) sealContinuation(p position, binding string) (string, error) {
-	undefined := []any{}
+	// Each sort key in a list of its own, which is empty for Undefined.
+	keys := make([]any, len(p.sort))
 	for i, v := range p.sort {
-		if value.IsUndefined(v) {
-			undefined = append(undefined, float64(i))
-			v = nil
-		}
-		p.sort[i] = v
+		keys[i] = []any{v}
 	}
-	payload := value.Append(nil, []any{p.sort, undefined, p.key, float64(p.skip), float64(p.take)})
+	payload := value.Append(nil, []any{keys, p.key, float64(p.skip), float64(p.take)})
 	token := base64.RawURLEncoding.EncodeToString(append(s.bind(payload, binding), payload...))
 	if len(token) > maxContinuation {
 		return "", unsupported("pages that end at ORDER BY values of more than 8 KB")
@@ -47,18 +44,21 @@ func (s *Store) openContinuation(token, binding string) (*position, error) {
 	// What the store signed has the form that it wrote.
 	v, err := value.Parse(payload)
 	fields, ok := v.([]any)
-	if err != nil || !ok || len(fields) != 5 {
+	if err != nil || !ok || len(fields) != 4 {
 		return nil, invalidContinuation()
 	}
 	p := &position{}
-	p.sort, _ = fields[0].([]any)
-	undefined, _ := fields[1].([]any)
-	for _, i := range undefined {
-		p.sort[int(i.(float64))] = value.Undefined{}
+	keys, _ := fields[0].([]any)
+	for _, key := range keys {
+		if list, _ := key.([]any); len(list) == 1 {
+			p.sort = append(p.sort, list[0])
+		} else {
+			p.sort = append(p.sort, value.Undefined{})
+		}
 	}
-	p.key, _ = fields[2].(string)
-	skip, _ := fields[3].(float64)
-	take, _ := fields[4].(float64)
+	p.key, _ = fields[1].(string)
+	skip, _ := fields[2].(float64)
+	take, _ := fields[3].(float64)
 	p.skip, p.take = int(skip), int(take)
 	return p, nil
 }

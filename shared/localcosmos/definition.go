@@ -35,7 +35,6 @@ func immutable() []string { return []string{"partitionKey", "uniqueKeyPolicy"} }
 // definition is the JSON of a container without system properties. What is not
 // listed is refused.
 type definition struct {
-	ID           string `json:"id"`
 	PartitionKey struct {
 		Paths   []string `json:"paths"`
 		Kind    string   `json:"kind"`
@@ -49,7 +48,8 @@ type definition struct {
 		} `json:"uniqueKeys"`
 	} `json:"uniqueKeyPolicy"`
 
-	// These change nothing that the store does.
+	// These are read elsewhere, or change nothing that the store does.
+	ID                 json.RawMessage `json:"id"`
 	ConflictResolution json.RawMessage `json:"conflictResolutionPolicy"`
 	Geospatial         json.RawMessage `json:"geospatialConfig"`
 }
@@ -61,7 +61,7 @@ func newContainer(resource value.Object) (*container, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &container{id: d.ID, resource: resource, rid: property(resource, "_rid"), etag: property(resource, "_etag")}
+	c := &container{id: property(resource, "id"), resource: resource, rid: property(resource, "_rid"), etag: property(resource, "_etag")}
 	if err := checkName(c.id); err != nil {
 		return nil, err
 	}

@@ -44,7 +44,7 @@ func (s *Store) Do(r *http.Request) (*http.Response, error) {
 	}
 	answer := s.exchange(r)
 	if r.Body != nil {
-		// Nothing is left to read and nobody to tell of a failed close.
+		// A failed close concerns nobody: the answer is there.
 		_ = r.Body.Close()
 	}
 	return &http.Response{

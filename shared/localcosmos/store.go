@@ -124,7 +124,7 @@ func openMemory() (*bolt.DB, func() error, error) {
 		NoSync: true, NoGrowSync: true, NoFreelistSync: true, FreelistType: bolt.FreelistMapType,
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("localcosmos: memory only: %w", err)
+		return nil, nil, fmt.Errorf("localcosmos: memory only: %w", errors.Join(err, os.Remove(path)))
 	}
 	if os.Remove(path) == nil {
 		return db, func() error { return nil }, nil
