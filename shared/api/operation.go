@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -56,17 +57,16 @@ func Register[I, O any](a *API, op Operation, h func(context.Context, *I) (*O, e
 
 func (a *API) operation(op Operation) huma.Operation {
 	described := huma.Operation{
-		OperationID:      op.ID,
-		Method:           op.Method,
-		Path:             op.Path,
-		Summary:          op.Summary,
-		Description:      op.Description,
-		Tags:             []string{op.Tag},
-		DefaultStatus:    op.Status,
-		MaxBodyBytes:     maxBody,
-		BodyReadTimeout:  -1, // the server's own timeouts and the deadline bound it
-		SkipValidateBody: false,
-		Responses:        a.failures(op),
+		OperationID:     op.ID,
+		Method:          op.Method,
+		Path:            op.Path,
+		Summary:         op.Summary,
+		Description:     op.Description,
+		Tags:            []string{op.Tag},
+		DefaultStatus:   op.Status,
+		MaxBodyBytes:    maxBody,
+		BodyReadTimeout: a.cfg.Deadline + time.Second, // after the handler's end: net/http takes an end of reading for a client that left
+		Responses:       a.failures(op),
 	}
 	for status, text := range op.Also {
 		described.Responses[strconv.Itoa(status)] = &huma.Response{Description: text}

@@ -10,6 +10,7 @@
 package problem
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -119,14 +120,18 @@ func (e *Error) After(d time.Duration) *Error {
 	return &c
 }
 
-// From returns err as an *Error; what is not one already becomes Internal with
-// err as its cause. From(nil) is nil.
+// From returns err as an *Error. What is not one already becomes
+// UpstreamTimeout if a deadline ended it, else Internal, with err as its cause.
+// From(nil) is nil.
 func From(err error) *Error {
 	if err == nil {
 		return nil
 	}
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return New(UpstreamTimeout, "too_slow", "The answer was not ready in time. Try again.").Because(err)
 	}
 	return New(Internal, "internal", "Something went wrong here. Try again; if it stays, report the request id.").Because(err)
 }
