@@ -30,14 +30,14 @@
 // # Limits
 //
 //   - Absent, and answered with a 400 that names it: change feed and listing of
-//     items, throughput and offers, stored procedures, triggers, user-defined
-//     functions, users and permissions, bulk (batches that are not atomic),
-//     query plans, JOIN, GROUP BY, subqueries, methods, computed properties,
-//     vector, spatial and full-text search.
-//   - Queries look at every item of their partition: a partition of 100,000
-//     items takes a noticeable part of a second. ORDER BY sorts what WHERE
-//     kept in memory. Without ORDER BY items come by id, which the service does
-//     not promise.
+//     items, throughput and offers (as of a serverless account), stored
+//     procedures, triggers, user-defined functions, users and permissions, bulk
+//     (batches that are not atomic), query plans, JOIN, GROUP BY, subqueries,
+//     methods, computed properties, vector, spatial and full-text search.
+//   - Queries look at every item of their partition: 100,000 items of 1 KB take
+//     seconds. ORDER BY sorts in memory what WHERE kept. Without ORDER BY items
+//     come by id, which the service does not promise. Parsed items are kept for
+//     the next query, up to 8,192 of up to 4 KB.
 //   - A container has one physical partition: the service spreads a query
 //     across partitions over more pages.
 //   - Numbers are doubles, as in the service: 9007199254740993 reads back as

@@ -274,6 +274,13 @@ func TestOrderByNeedsIndex(t *testing.T) {
 	}
 }
 
+// Indexing mode "none": a pure key-value container sorts nothing.
+func TestNoIndex(t *testing.T) {
+	c := items(t, azcosmos.ContainerProperties{IndexingPolicy: &azcosmos.IndexingPolicy{IndexingMode: azcosmos.IndexingModeNone}})
+	_, err := allRows(t, c, pk("p"), "SELECT * FROM c ORDER BY c.a", nil)
+	refused(t, err, http.StatusBadRequest, "excluded")
+}
+
 // "Queries that cannot be served by gateway": filters and projections cross
 // partitions, the rest does not, and nothing does where it is switched off.
 func TestCrossPartition(t *testing.T) {

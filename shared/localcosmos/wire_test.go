@@ -175,6 +175,9 @@ func TestUnsupported(t *testing.T) {
 		"batch member":      {"POST", docs, `[{"operationType":"Read","id":"x","extra":1}]`, []string{"x-ms-cosmos-is-batch-request", "True", "x-ms-cosmos-batch-atomic", "True"}, "extra"},
 		"patch member":      {"PATCH", docs + "/x", `{"operations":[],"extra":1}`, nil, "extra"},
 		"container member":  {"POST", "dbs/app/colls", `{"id":"x","partitionKey":{"paths":["/a"]},"computedProperties":[]}`, nil, "computedProperties"},
+		"throughput":        {"POST", "dbs/app/colls", `{"id":"x","partitionKey":{"paths":["/a"]}}`, []string{"x-ms-offer-throughput", "400"}, "throughput"},
+		"autoscale":         {"POST", "dbs", `{"id":"x"}`, []string{"x-ms-cosmos-offer-autopilot-settings", `{"maxThroughput":4000}`}, "throughput"},
+		"indexing":          {"POST", docs, `{"id":"x","pk":"a"}`, []string{"x-ms-indexing-directive", "Exclude"}, "indexing"},
 		"other path":        {"GET", "elsewhere", ``, nil, "elsewhere"},
 		"other method":      {"PUT", docs, `{}`, nil, "PUT"},
 	} {
@@ -226,6 +229,23 @@ func TestCreateIgnoresIfMatch(t *testing.T) {
 		response := send(t, store, "POST", "dbs/app/colls/main/docs", `{"id":"x","pk":"a"}`, "If-Match", `"other"`)
 		if response.StatusCode != want {
 			t.Errorf("status %d, want %d", response.StatusCode, want)
+		}
+	}
+}
+
+// "Service quotas": a request has up to 2 MB, also where nobody said so before.
+func TestChunkedBody(t *testing.T) {
+	store := open(t, localcosmos.Options{})
+	container(t, connect(t, "http://cosmos.local", store.Key(), store), azcosmos.ContainerProperties{})
+	for size, want := range map[int]int{1 << 20: 201, 2<<20 + 1: 413} {
+		item := `{"id":"x","pk":"a","d":"`
+		item += strings.Repeat("x", size-len(item)-2) + `"}`
+		request := newRequest(t, store, "POST", "dbs/app/colls/main/docs", item)
+		request.ContentLength = -1
+		response, err := store.Do(request)
+		ok(t, err)
+		if response.StatusCode != want {
+			t.Errorf("%d bytes: %d", size, response.StatusCode)
 		}
 	}
 }
