@@ -1,4 +1,4 @@
-package app_test
+package functions_test
 
 import (
 	"context"
