@@ -64,9 +64,7 @@ func (h handler) update(ctx context.Context, in *struct {
 		return nil, err // a handle claimed in vain lapses
 	}
 	if given != "" && handle.Fold(given) != handle.Fold(rec.Profile.Handle) {
-		if err := h.handles.Release(ctx, given, caller.UserID, false); err != nil {
-			return nil, err
-		}
+		h.handles.GiveUp(ctx, given, caller.UserID)
 	}
 	return show(http.StatusOK, caller, rec), nil
 }

@@ -82,7 +82,7 @@ func (h handler) erase(ctx context.Context, caller signin.Caller, ifMatch string
 			if rec.Profile.Handle == "" {
 				return nil
 			}
-			return h.handles.Release(ctx, rec.Profile.Handle, caller.UserID, true)
+			return h.handles.Release(ctx, rec.Profile.Handle, caller.UserID)
 		})
 }
 

@@ -180,6 +180,37 @@ func TestHandlesAreUniqueWhateverTheCase(t *testing.T) {
 	grace.Do("PATCH", "/api/user", `{"handle":"ada"}`).Want(http.StatusOK)
 }
 
+func TestAHandleClaimedInVainIsTakenOver(t *testing.T) {
+	b := bed(t)
+	b.As("ada").Do("POST", "/api/user", "").Want(http.StatusCreated)
+	b.As("grace").Do("POST", "/api/user", "").Want(http.StatusCreated)
+	b.Cloud.CosmosFaults.Add(faults.Rule{Method: "PUT", Times: -1, Status: 500}) // the profile cannot be written
+	b.As("ada").Do("PATCH", "/api/user", `{"handle":"countess"}`).Problem(http.StatusBadGateway, "storage_failed")
+	b.Cloud.CosmosFaults.Clear()
+	b.As("grace").Do("PATCH", "/api/user", `{"handle":"countess"}`).Problem(http.StatusConflict, "handle_taken")
+	b.As("ada").Do("PATCH", "/api/user", `{"handle":"countess"}`).Want(http.StatusOK) // a repetition is no conflict
+	b.As("ada").Do("PATCH", "/api/user", `{"handle":null}`).Want(http.StatusOK)
+	b.Clock.Move(2 * time.Minute)
+	b.As("grace").Do("PATCH", "/api/user", `{"handle":"countess"}`).Want(http.StatusOK)
+	b.Clock.Move(2 * time.Minute)
+	b.As("ada").Do("PATCH", "/api/user", `{"handle":"countess"}`).Problem(http.StatusConflict, "handle_taken")
+}
+
+func TestAHandleThatCannotBeFreedDoesNotFailTheChange(t *testing.T) {
+	b := bed(t)
+	ada := b.As("ada")
+	ada.Do("POST", "/api/user", "").Want(http.StatusCreated)
+	ada.Do("PATCH", "/api/user", `{"handle":"countess"}`).Want(http.StatusOK)
+	b.Clock.Move(2 * time.Minute)
+	b.Cloud.CosmosFaults.Add(faults.Rule{Method: "DELETE", Times: -1, Status: 500})
+	if b.As("ada").Do("PATCH", "/api/user", `{"handle":"ada"}`).Want(http.StatusOK).Text("handle") != "ada" {
+		t.Error("the change was not made")
+	}
+	if !strings.Contains(b.Log.String(), "not free yet") {
+		t.Error("the log says nothing of it")
+	}
+}
+
 func TestOneOfManyGetsTheHandle(t *testing.T) {
 	b := bed(t)
 	var names []string

@@ -79,7 +79,7 @@ func handler(ctx context.Context, f flags, cloud *local.Cloud, log *slog.Logger)
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/oidc/", cloud.OIDC)
+	mux.Handle("/oidc/", cloud.OIDCFaults)
 	mux.Handle("GET /{$}", http.RedirectHandler("/api/docs", http.StatusFound))
 	mux.Handle("/", program.HTTP)
 	if f.as == "" {

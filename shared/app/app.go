@@ -119,7 +119,7 @@ func (b *builder) services(rows []function.Function) (function.Services, *signin
 		NewID:    rand.Text,
 		Log:      b.log,
 	})
-	out.Handles = &handle.Directory{Store: store, Now: b.Now, HandleOf: handleOf(out.Identities)}
+	out.Handles = &handle.Directory{Store: store, Now: b.Now, HandleOf: handleOf(out.Identities), Log: b.log}
 	return out, verifier, nil
 }
 

@@ -11,6 +11,7 @@ package faults
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -18,7 +19,8 @@ import (
 	"time"
 )
 
-// Path is where an Injector takes rules over HTTP.
+// Path is where an Injector takes rules over HTTP: at the root of the service,
+// or at the end of the path under which it is mounted.
 const Path = "/_faults"
 
 // Rule is one fault. The zero Method and Contains match every request.
@@ -97,7 +99,7 @@ func (in *Injector) Calls() []string {
 
 // ServeHTTP serves the request, or fails it as a rule says.
 func (in *Injector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == Path {
+	if strings.HasSuffix(r.URL.Path, Path) {
 		in.serveRules(w, r)
 		return
 	}
@@ -196,6 +198,11 @@ func readRules(r io.Reader) ([]Rule, error) {
 		err = dec.Decode(&rules)
 	} else {
 		err = dec.Decode(&rules[0])
+	}
+	for _, r := range rules {
+		if r.Drop != "" && r.Drop != "before" && r.Drop != "after" {
+			return nil, errors.New(`drop is "before" or "after"`)
+		}
 	}
 	return rules, err
 }

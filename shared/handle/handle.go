@@ -10,6 +10,7 @@ package handle
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"regexp"
 	"strings"
 	"time"
@@ -50,6 +51,7 @@ type Directory struct {
 	Now   func() time.Time
 	// HandleOf returns the handle that a user's profile says, "" if none.
 	HandleOf func(ctx context.Context, userID string) (string, error)
+	Log      *slog.Logger
 }
 
 // entry is the document of one handle.
@@ -95,15 +97,32 @@ func (d *Directory) Claim(ctx context.Context, handle, userID string) error {
 	return err
 }
 
-// Release gives up a handle that the user holds. One that was claimed only just
-// now is left to lapse, because another change by the same user may want it,
-// unless the user is leaving.
-func (d *Directory) Release(ctx context.Context, handle, userID string, leaving bool) error {
+// Release takes a handle from a user who is leaving. One that the user does not
+// hold is no error.
+func (d *Directory) Release(ctx context.Context, handle, userID string) error {
 	e, err := d.read(ctx, handle)
-	if err != nil || e.UserID != userID || !leaving && d.Now().Sub(e.Since) < settling {
+	if err != nil || e.UserID != userID {
 		return err
 	}
-	err = d.Store.Delete(ctx, e)
+	return d.remove(ctx, e)
+}
+
+// GiveUp frees a handle that the user's profile no longer says. It may come to
+// nothing, for then the handle is taken over by the next who wants it; one that
+// was claimed only just now is left to that in any case, because another change
+// by the same user may be about to say it.
+func (d *Directory) GiveUp(ctx context.Context, handle, userID string) {
+	e, err := d.read(ctx, handle)
+	if err == nil && e.UserID == userID && d.Now().Sub(e.Since) >= settling {
+		err = d.remove(ctx, e)
+	}
+	if err != nil {
+		d.Log.WarnContext(ctx, "a handle that was given up is not free yet", "error", err)
+	}
+}
+
+func (d *Directory) remove(ctx context.Context, e *entry) error {
+	err := d.Store.Delete(ctx, e)
 	if errors.Is(err, storage.ErrStale) {
 		return nil // claimed anew meanwhile
 	}
