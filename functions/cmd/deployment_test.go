@@ -3,23 +3,17 @@
 package cmd_test
 
 import (
-	"context"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"switchboard/shared/faults"
 	"switchboard/shared/hosting/hostingtest"
 	"switchboard/shared/local"
 	"switchboard/shared/testbed"
@@ -245,184 +239,4 @@ func forward(w http.ResponseWriter, r *http.Request, function *hostingtest.Lambd
 	}
 	w.WriteHeader(resp.StatusCode)
 	io.Copy(w, resp.Body)
-}
-
-// TestFirstRequestsRaceAcrossProcesses: one identity, whoever comes first.
-func TestFirstRequestsRaceAcrossProcesses(t *testing.T) {
-	c := startCloud(t)
-	executable := filepath.Join(t.TempDir(), "all")
-	if err := hostingtest.Build("./all", executable); err != nil {
-		t.Fatal(err)
-	}
-	var urls []string
-	for range 4 {
-		url, _ := plain(t, executable, c.env)
-		urls = append(urls, url)
-	}
-	for _, user := range []string{"ada", "grace", "linus"} {
-		token, err := c.OIDC.Token(user)
-		if err != nil {
-			t.Fatal(err)
-		}
-		before := len(c.ACS.Identities())
-		var all sync.WaitGroup
-		ids := make([]string, 60)
-		for i := range ids {
-			client := testbed.Client{T: t, URL: urls[i%len(urls)], Token: token}
-			all.Go(func() {
-				answer := client.Get("/api/token")
-				if answer.Status != http.StatusOK {
-					t.Errorf("%d %s", answer.Status, answer.Body)
-					return
-				}
-				ids[i], _ = answer.JSON()["user"].(map[string]any)["communicationUserId"].(string)
-			})
-		}
-		all.Wait()
-		for _, id := range ids {
-			if id != ids[0] || id == "" {
-				t.Fatalf("%s got several identities: %v", user, ids)
-			}
-		}
-		if got := len(c.ACS.Identities()) - before; got != 1 {
-			t.Errorf("%d identities were made for %s", got, user)
-		}
-	}
-}
-
-// TestAKilledAllocationIsTakenOver kills a process between its claim and the
-// provider's answer.
-func TestAKilledAllocationIsTakenOver(t *testing.T) {
-	c := startCloud(t)
-	executable := filepath.Join(t.TempDir(), "all")
-	if err := hostingtest.Build("./all", executable); err != nil {
-		t.Fatal(err)
-	}
-	token, err := c.OIDC.Token("ada")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.ACSFaults.Add(stuck)
-	c.CosmosFaults.Record()
-	first, process := plain(t, executable, c.env)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	go get(ctx, first+"/api/token", token)
-	for deadline := time.Now().Add(10 * time.Second); !claimed(c.CosmosFaults.Calls()); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("never claimed: %v", c.CosmosFaults.Calls())
-		}
-	}
-	if err := process.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-
-	second, _ := plain(t, executable, c.env)
-	client := testbed.Client{T: t, URL: second, Token: token}
-	for deadline := time.Now().Add(30 * time.Second); client.Get("/api/token").Status != http.StatusOK; time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the claim of a killed process was never taken over")
-		}
-	}
-	if got := c.ACS.Identities(); len(got) != 1 {
-		t.Errorf("at ACS there are %v", got)
-	}
-}
-
-// stuck makes ACS take the first create and never answer it.
-var stuck = faults.Rule{Method: http.MethodPost, Contains: "/identities", Delay: faults.Duration(time.Minute)}
-
-// claimed reports whether a document was written.
-func claimed(calls []string) bool {
-	return slices.ContainsFunc(calls, func(call string) bool { return strings.HasPrefix(call, "POST ") && strings.HasSuffix(call, "/docs") })
-}
-
-// get sends a request whose answer nobody waits for.
-func get(ctx context.Context, url, token string) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return
-	}
-	r.Header.Set("Authorization", "Bearer "+token)
-	if resp, err := http.DefaultClient.Do(r); err == nil {
-		resp.Body.Close()
-	}
-}
-
-// TestStartSaysEverythingThatIsMissing at once, by name and by function.
-func TestStartSaysEverythingThatIsMissing(t *testing.T) {
-	executable := filepath.Join(t.TempDir(), "all")
-	if err := hostingtest.Build("./all", executable); err != nil {
-		t.Fatal(err)
-	}
-	for name, test := range map[string]struct {
-		env  []string
-		says []string
-	}{
-		"nothing is set": {nil, []string{
-			"SWITCHBOARD_ISSUERS", "SWITCHBOARD_ACS_CONNECTION_STRING", "SWITCHBOARD_COSMOS_CONNECTION_STRING", "token, user, identities",
-		}},
-		"everything is wrong": {[]string{
-			`SWITCHBOARD_ISSUERS=[{"issuer":"http://example.com","audiences":[]}]`,
-			"SWITCHBOARD_ACS_CONNECTION_STRING=endpoint=https://x.communication.azure.com/;accesskey=top-secret!",
-			"SWITCHBOARD_COSMOS_CONNECTION_STRING=AccountEndpoint=https://x;AccountKey=top-secret!",
-			"SWITCHBOARD_SEALING_KEYS=top-secret!", "SWITCHBOARD_TOKEN_LIFE=5m", "SWITCHBOARD_REQUEST_TIMEOUT=soon", "SWITCHBOARD_CORS_ORIGINS=example.com",
-		}, []string{
-			"SWITCHBOARD_ISSUERS", "SWITCHBOARD_ACS_CONNECTION_STRING", "SWITCHBOARD_COSMOS_CONNECTION_STRING", "SWITCHBOARD_SEALING_KEYS",
-			"SWITCHBOARD_TOKEN_LIFE", "SWITCHBOARD_REQUEST_TIMEOUT", "SWITCHBOARD_CORS_ORIGINS",
-		}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			process := exec.CommandContext(t.Context(), executable)
-			process.Env = append(test.env, "FUNCTIONS_CUSTOMHANDLER_PORT=0")
-			var out strings.Builder
-			process.Stderr = &out
-			if err := process.Run(); err == nil || process.ProcessState.ExitCode() != 1 {
-				t.Errorf("exit code %d", process.ProcessState.ExitCode())
-			}
-			for _, text := range test.says {
-				if !strings.Contains(out.String(), text) {
-					t.Errorf("does not say %q:\n%s", text, out.String())
-				}
-			}
-			if strings.Contains(out.String(), "top-secret") {
-				t.Errorf("repeats a secret:\n%s", out.String())
-			}
-		})
-	}
-}
-
-// BenchmarkStart measures from the start of the process to its first answer,
-// with nothing reachable behind it:
-//
-//	go test -run '^$' -bench Start ./functions/cmd
-func BenchmarkStart(b *testing.B) {
-	executable := filepath.Join(b.TempDir(), "all")
-	if err := hostingtest.Build("./all", executable); err != nil {
-		b.Fatal(err)
-	}
-	env := unreachable(b)
-	for b.Loop() {
-		_, process := plain(b, executable, env)
-		b.StopTimer()
-		process.Process.Kill()
-		process.Wait()
-		b.StartTimer()
-	}
-}
-
-// unreachable are settings whose services are not there.
-func unreachable(b *testing.B) []string {
-	b.Helper()
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	closed.Close()
-	at := "http://" + closed.Addr().String()
-	return []string{
-		fmt.Sprintf(`SWITCHBOARD_ISSUERS=[{"issuer":"%s","audiences":["api://switchboard"]}]`, at),
-		"SWITCHBOARD_ACS_CONNECTION_STRING=endpoint=" + at + "/;accesskey=AAAA",
-		"SWITCHBOARD_COSMOS_CONNECTION_STRING=AccountEndpoint=" + at + ";AccountKey=AAAA;",
-	}
 }
