@@ -65,7 +65,7 @@ func (r *Registry) settle(ctx context.Context, rec *Record, claim string) error 
 		if err == nil || errors.Is(err, storage.ErrStale) && turn == 0 {
 			return err
 		}
-		if r.pause(ctx, turn+2) != nil {
+		if pause(ctx, turn+2) != nil {
 			return err
 		}
 		// The write may have landed although its answer was lost.

@@ -21,7 +21,9 @@ package identity
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -76,9 +78,8 @@ type Config struct {
 // Registry is the mapping. It is safe for concurrent use.
 type Registry struct {
 	Config
-	flight singleflight.Group               // work under way in this process, by document and kind of work
-	memory *lru.Cache[string, kept]         // tokens, where there is no Ring
-	pause  func(context.Context, int) error // between looks at a document that another instance works on
+	flight singleflight.Group       // work under way in this process, by document and kind of work
+	memory *lru.Cache[string, kept] // tokens, where there is no Ring
 }
 
 // New returns a Registry. It makes no request.
@@ -87,7 +88,7 @@ func New(cfg Config) *Registry {
 	if err != nil {
 		panic(err) // only for a size below one
 	}
-	return &Registry{Config: cfg, memory: memory, pause: pause}
+	return &Registry{Config: cfg, memory: memory}
 }
 
 // Subject says whom an identity is for, and what a new one begins with.
@@ -177,9 +178,14 @@ type outcome struct {
 // of the same document. The work does not end with the caller that began it: a
 // client that gives up and comes back finds it done.
 func (r *Registry) together(ctx context.Context, key Key, what string, work func(context.Context) (outcome, error)) (outcome, error) {
-	result := r.flight.DoChan(key.pk+"\x00"+key.id+"\x00"+what, func() (any, error) {
+	result := r.flight.DoChan(key.pk+"\x00"+key.id+"\x00"+what, func() (done any, err error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), workTime)
 		defer cancel()
+		defer func() {
+			if p := recover(); p != nil { // beside the request, where no middleware sees it
+				done, err = outcome{}, fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			}
+		}()
 		return work(ctx)
 	})
 	select {

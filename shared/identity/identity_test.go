@@ -242,3 +242,22 @@ func TestATokenIssuedDuringARevocationIsNotKept(t *testing.T) {
 		t.Error("the request that was caught in between got a token that does not work")
 	}
 }
+
+// broken is a provider with a defect.
+type broken struct{ identity.Provider }
+
+func (broken) Create(context.Context, []calling.Scope, time.Duration) (string, calling.Token, error) {
+	panic("a defect")
+}
+
+// TestADefectBesideTheRequestDoesNotEndTheProcess: the work runs in a goroutine
+// of its own, and a panic there would.
+func TestADefectBesideTheRequestDoesNotEndTheProcess(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	r := w.registries[0]
+	r.Provider = broken{}
+	if _, err := r.Token(t.Context(), ada, want); problem.From(err).Kind != problem.Internal {
+		t.Errorf("%v", err)
+	}
+}

@@ -113,7 +113,7 @@ func (r *Registry) rest(ctx context.Context, key Key) (*Record, error) {
 				return nil, err
 			}
 		default:
-			if err := r.pause(ctx, turn); err != nil {
+			if err := pause(ctx, turn); err != nil {
 				return nil, err
 			}
 		}
