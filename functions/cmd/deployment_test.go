@@ -197,7 +197,11 @@ func TestBuiltInSignInOfAzure(t *testing.T) {
 	}
 	client, session := testbed.Client{T: t, URL: host.URL}, "X-MS-TOKEN-AAD-ACCESS-TOKEN: "+token
 	client.Get("/api/token?scope=voip", session, "Sec-Fetch-Site: same-origin").Want(http.StatusOK)
-	client.Get("/api/token?scope=voip", session, "Sec-Fetch-Site: cross-site").Problem(http.StatusUnauthorized, "token_missing")
+	for _, site := range []string{"cross-site", "same-site"} {
+		client.Get("/api/token?scope=voip", session, "Sec-Fetch-Site: "+site).Problem(http.StatusUnauthorized, "token_missing")
+	}
+	client.Do("POST", "/api/user", "", session, "Origin: https://elsewhere.example.com").Problem(http.StatusUnauthorized, "token_missing")
+	client.Do("POST", "/api/user", "", session, "Origin: "+host.URL).Want(http.StatusOK)
 	client.Get("/api/token?scope=voip", session+"x").Problem(http.StatusUnauthorized, "token_invalid")
 	client.Token = "mine"
 	client.Get("/api/token?scope=voip", session).Problem(http.StatusUnauthorized, "token_invalid")

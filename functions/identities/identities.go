@@ -66,30 +66,26 @@ func (h handler) put(ctx context.Context, in *struct {
 	Body    description
 }) (*found, error) {
 	kind, name := identity.Kind(in.Body.Kind), in.Body.DisplayName
-	if in.IfMatch != "" {
-		// What must be at some version must be there.
-		rec, err := h.identities.Get(ctx, in.key())
-		if err != nil && !problem.Is(err, problem.NotFound) {
-			return nil, err
+	rec, err := h.identities.Get(ctx, in.key())
+	if problem.Is(err, problem.NotFound) {
+		if err := api.CheckMatch(in.IfMatch, ""); err != nil {
+			return nil, err // what must be at some version must be there
 		}
-		if err := api.CheckMatch(in.IfMatch, rec.Profile.Version); err != nil {
-			return nil, err
+		var created bool
+		rec, created, err = h.identities.Ensure(ctx, identity.Subject{Key: in.key(), Kind: kind, DisplayName: name})
+		if created {
+			return show(http.StatusCreated, rec), nil
 		}
 	}
-	rec, created, err := h.identities.Ensure(ctx, identity.Subject{Key: in.key(), Kind: kind, DisplayName: name})
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = api.CheckMatch(in.IfMatch, rec.Profile.Version)
 	}
-	if created {
-		return show(http.StatusCreated, rec), nil
+	if err == nil && (rec.Kind != kind || rec.Profile.DisplayName != name) {
+		rec, err = h.identities.Update(ctx, in.key(), func(rec *identity.Record) error {
+			rec.Kind, rec.Profile.DisplayName = kind, name
+			return api.CheckMatch(in.IfMatch, rec.Profile.Version)
+		})
 	}
-	if rec.Kind == kind && rec.Profile.DisplayName == name {
-		return show(http.StatusOK, rec), api.CheckMatch(in.IfMatch, rec.Profile.Version)
-	}
-	rec, err = h.identities.Update(ctx, in.key(), func(rec *identity.Record) error {
-		rec.Kind, rec.Profile.DisplayName = kind, name
-		return api.CheckMatch(in.IfMatch, rec.Profile.Version)
-	})
 	if err != nil {
 		return nil, err
 	}
@@ -108,9 +104,9 @@ func (h handler) delete(ctx context.Context, in *struct {
 	Named
 	IfMatch string `header:"If-Match" doc:"Delete only this version"`
 }) (*struct{}, error) {
-	return nil, h.identities.Erase(ctx, in.key(),
-		func(rec *identity.Record) error { return api.CheckMatch(in.IfMatch, rec.Profile.Version) },
-		func(context.Context, *identity.Record) error { return nil })
+	return nil, h.identities.Erase(ctx, in.key(), func(rec *identity.Record) error {
+		return api.CheckMatch(in.IfMatch, rec.Profile.Version)
+	})
 }
 
 func (h handler) token(ctx context.Context, in *struct {

@@ -8,7 +8,6 @@ import (
 	"switchboard/shared/api"
 	"switchboard/shared/handle"
 	"switchboard/shared/identity"
-	"switchboard/shared/problem"
 	"switchboard/shared/signin"
 )
 
@@ -46,22 +45,14 @@ func (h handler) get(ctx context.Context, _ *struct{}) (*found, error) {
 	return show(http.StatusOK, caller, rec), nil
 }
 
-// create makes the mapping. If an erasure was begun and did not get to its end,
-// it is finished first, so that the user starts clean.
 func (h handler) create(ctx context.Context, _ *struct{}) (*found, error) {
 	caller := api.Caller(ctx)
 	who := identity.Subject{Key: identity.UserKey(caller.UserID), Kind: identity.User, DisplayName: caller.Name}
 	rec, created, err := h.identities.Ensure(ctx, who)
-	if p := problem.From(err); p != nil && p.Code == identity.CodeErasing {
-		if err := h.erase(ctx, caller, ""); err != nil {
-			return nil, err
-		}
-		rec, created, err = h.identities.Ensure(ctx, who)
-	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if created {
+	case created:
 		return show(http.StatusCreated, caller, rec), nil
 	}
 	return show(http.StatusOK, caller, rec), nil
@@ -70,20 +61,9 @@ func (h handler) create(ctx context.Context, _ *struct{}) (*found, error) {
 func (h handler) delete(ctx context.Context, in *struct {
 	IfMatch string `header:"If-Match" doc:"Erase only at this version of the profile"`
 }) (*struct{}, error) {
-	return nil, h.erase(ctx, api.Caller(ctx), in.IfMatch)
-}
-
-func (h handler) erase(ctx context.Context, caller signin.Caller, ifMatch string) error {
-	return h.identities.Erase(ctx, identity.UserKey(caller.UserID),
-		func(rec *identity.Record) error {
-			return api.CheckMatch(ifMatch, rec.Profile.Version)
-		},
-		func(ctx context.Context, rec *identity.Record) error {
-			if rec.Profile.Handle == "" {
-				return nil
-			}
-			return h.handles.Release(ctx, rec.Profile.Handle, caller.UserID)
-		})
+	return nil, h.identities.Erase(ctx, identity.UserKey(api.Caller(ctx).UserID), func(rec *identity.Record) error {
+		return api.CheckMatch(in.IfMatch, rec.Profile.Version)
+	})
 }
 
 func show(status int, caller signin.Caller, rec *identity.Record) *found {

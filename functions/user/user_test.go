@@ -325,13 +325,30 @@ func TestADeletionThatFailsHalfWayIsFinishedByTheNext(t *testing.T) {
 	if retry := ada.Do("DELETE", "/api/user", "").Problem(http.StatusServiceUnavailable, "calling_unavailable").Header.Get("Retry-After"); retry != "3" {
 		t.Errorf("Retry-After %q", retry)
 	}
-	ada.Get("/api/token").Problem(http.StatusConflict, "identity_erasing")
+	b.Clock.Move(time.Second)
+	ada.Get("/api/token").Problem(http.StatusServiceUnavailable, "calling_unavailable") // it tries to finish, and may not give a token before
 	ada.Get("/api/user").Problem(http.StatusNotFound, "identity_unknown")
 	b.Cloud.ACSFaults.Clear()
+	b.Clock.Move(time.Second)
 
-	// Either way out: repeating the deletion, or starting anew, which does it.
-	fresh := ada.Do("POST", "/api/user", "").Want(http.StatusCreated)
+	// Whatever comes next finishes it and starts clean, a token request too.
+	ada.Get("/api/token").Want(http.StatusOK)
+	fresh := ada.Get("/api/user").Want(http.StatusOK)
 	if b.Cloud.ACS.Owns(id) || fresh.JSON()["handle"] != nil || len(b.Cloud.ACS.Identities()) != 1 {
 		t.Errorf("the deletion was not finished: %s", fresh.Body)
 	}
+	b.As("grace").Do("POST", "/api/user", "").Want(http.StatusCreated)
+	b.As("grace").Do("PATCH", "/api/user", `{"handle":"countess"}`).Want(http.StatusOK) // free again
+}
+
+func TestDeletionsEachHaveTheirOwnConditions(t *testing.T) {
+	b := bed(t)
+	ada := b.As("ada")
+	ada.Do("POST", "/api/user", "").Want(http.StatusCreated)
+	b.Cloud.ACSFaults.Add(faults.Rule{Method: "DELETE", Delay: faults.Duration(200 * time.Millisecond)})
+	var under sync.WaitGroup
+	under.Go(func() { ada.Do("DELETE", "/api/user", "").Want(http.StatusNoContent) })
+	time.Sleep(50 * time.Millisecond)
+	ada.Do("DELETE", "/api/user", "", `If-Match: "old"`).Problem(http.StatusPreconditionFailed, "version_stale")
+	under.Wait()
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // azure stages a script root: the host finds functions only in direct children of it.
@@ -17,7 +18,7 @@ func azure(j job) error {
 	if names, err = j.choose(names, "function with a function.json"); err != nil {
 		return err
 	}
-	if err := empty(j.out); err != nil {
+	if err := empty(j.out, staged); err != nil {
 		return err
 	}
 	copies := map[string]string{"host.json": filepath.Join(j.root, "host.json")}
@@ -56,24 +57,32 @@ func functions(root string) ([]string, error) {
 	return names, err
 }
 
-// empty makes an empty folder. It removes only what an earlier run has staged, so that
-// a mistyped -o costs nothing.
-func empty(dir string) error {
+// empty makes an empty folder. It removes only what an earlier run has made, so that a
+// mistyped -o costs nothing.
+func empty(dir string, made func(dir string, f fs.DirEntry) bool) error {
 	found, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if len(found) > 0 {
-		for _, mark := range []string{"host.json", "handler"} {
-			if _, err := os.Stat(filepath.Join(dir, mark)); err != nil {
-				return fmt.Errorf("%s is not empty and no staged script root: remove it yourself", dir)
-			}
+	for _, f := range found {
+		if !made(dir, f) {
+			return fmt.Errorf("%s holds %s, which this command has not made: choose an empty folder", dir, f.Name())
 		}
 	}
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
 	return os.MkdirAll(dir, 0o755)
+}
+
+// staged reports whether a run of azure may have made something, or a person who tried
+// the staged folder: a file of the script root, or a folder with a function.json alone.
+func staged(dir string, f fs.DirEntry) bool {
+	if !f.IsDir() {
+		return slices.Contains([]string{"host.json", "handler", "local.settings.json"}, f.Name())
+	}
+	inside, err := os.ReadDir(filepath.Join(dir, f.Name()))
+	return err == nil && (len(inside) == 0 || len(inside) == 1 && inside[0].Name() == "function.json")
 }
 
 func copyFile(from, to string) error {

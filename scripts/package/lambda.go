@@ -1,7 +1,7 @@
 package main
 
 import (
-	"os"
+	"io/fs"
 	"path/filepath"
 )
 
@@ -17,7 +17,7 @@ func lambda(j job) error {
 	}
 	for _, name := range names {
 		dir := filepath.Join(j.out, name)
-		if err := os.MkdirAll(dir, 0o755); err != nil {
+		if err := empty(dir, func(_ string, f fs.DirEntry) bool { return f.Name() == "bootstrap" && !f.IsDir() }); err != nil {
 			return err
 		}
 		bootstrap, zipped := filepath.Join(dir, "bootstrap"), dir+".zip"

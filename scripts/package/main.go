@@ -11,7 +11,7 @@
 // executable called "bootstrap". Without names it takes every command.
 //
 // The same sources give the same bytes: files are sorted, times are fixed, and
-// executables are built with -trimpath. Executables have mode 0755 in the zips,
+// executables say nothing of where and at which commit they were built. Executables have mode 0755 in the zips,
 // without which neither cloud starts them.
 package main
 
@@ -98,7 +98,7 @@ func (j job) compile(command, out string, tags string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-tags", tags, "-o", out, "./functions/cmd/"+command)
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-tags", tags, "-o", out, "./functions/cmd/"+command)
 	cmd.Dir = j.root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+j.arch)
 	if output, err := cmd.CombinedOutput(); err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -93,6 +94,7 @@ func TestAzure(t *testing.T) {
 		t.Errorf("printed:\n%s", out)
 	}
 	first := read(t, filepath.Join(root, "dist/azure.zip"))
+	commit(t, root)
 	pack(t, root, "azure")
 	if !bytes.Equal(first, read(t, filepath.Join(root, "dist/azure.zip"))) {
 		t.Error("the same sources gave another zip")
@@ -101,6 +103,23 @@ func TestAzure(t *testing.T) {
 	want = []string{"-rwxr-xr-x handler", "-rw-r--r-- host.json", "-rw-r--r-- token/function.json"}
 	if diff := cmp.Diff(want, list(t, filepath.Join(root, "dist/azure.zip"))); diff != "" {
 		t.Errorf("one function after all of them (-want +got):\n%s", diff)
+	}
+}
+
+// commit makes the module a git repository, which go build would stamp into what it
+// builds.
+func commit(t *testing.T, root string) {
+	t.Helper()
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Log("there is no git here: the stamp is not looked for")
+		return
+	}
+	for _, args := range [][]string{{"init", "-q"}, {"add", "."}, {"-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "-qm", "x"}} {
+		git := exec.Command("git", args...)
+		git.Dir = root
+		if out, err := git.CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
 	}
 }
 
@@ -133,11 +152,13 @@ func TestMistakes(t *testing.T) {
 	t.Parallel()
 	root := module(t)
 	precious := filepath.Join(root, "precious")
-	if err := os.MkdirAll(precious, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(precious, "file"), nil, 0o600); err != nil {
-		t.Fatal(err)
+	for _, file := range []string{"precious/file", "handler", "token/file"} { // as if it had been built for func start
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(root, file)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(root, file), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, c := range []struct {
 		args []string
@@ -148,14 +169,18 @@ func TestMistakes(t *testing.T) {
 		{[]string{"azure", "-root", root, "-arch", "386"}, "-arch"},
 		{[]string{"azure", "-root", root, "tokens"}, "there are: token, user"},
 		{[]string{"lambda", "-root", root, "user"}, "there are: all, token"},
-		{[]string{"azure", "-root", root, "-o", precious}, "remove it yourself"},
+		{[]string{"azure", "-root", root, "-o", precious}, "choose an empty folder"},
+		{[]string{"azure", "-root", root, "-o", root}, "choose an empty folder"},
+		{[]string{"lambda", "-root", root, "-o", root, "token"}, "choose an empty folder"},
 		{[]string{"azure", "-root", t.TempDir()}, "no function"},
 	} {
 		if err := run(c.args, io.Discard); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v: %v, want %q", c.args, err, c.want)
 		}
 	}
-	if _, err := os.Stat(filepath.Join(precious, "file")); err != nil {
-		t.Error(err)
+	for _, file := range []string{"precious/file", "token/file", "go.mod", "functions/table.go"} {
+		if _, err := os.Stat(filepath.Join(root, file)); err != nil {
+			t.Error(err)
+		}
 	}
 }

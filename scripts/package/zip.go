@@ -5,8 +5,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
+
+// executables are what a cloud starts. Modes go by the name, because not every system
+// that packs has modes.
+var executables = []string{"handler", "bootstrap"}
 
 // writeZip packs the files below dir, in order of their names, with fixed times and
 // either mode 0755 or 0644, so that the zip depends on their content only.
@@ -34,10 +39,6 @@ func writeZip(file, dir string) (err error) {
 }
 
 func addFile(z *zip.Writer, dir, path string, d fs.DirEntry) error {
-	info, err := d.Info()
-	if err != nil {
-		return err
-	}
 	name, err := filepath.Rel(dir, path)
 	if err != nil {
 		return err
@@ -48,7 +49,7 @@ func addFile(z *zip.Writer, dir, path string, d fs.DirEntry) error {
 		Modified: time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC), // the first that a zip can tell
 	}
 	header.SetMode(0o644)
-	if info.Mode()&0o100 != 0 {
+	if slices.Contains(executables, d.Name()) {
 		header.SetMode(0o755)
 	}
 	w, err := z.CreateHeader(header)

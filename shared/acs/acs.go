@@ -117,6 +117,10 @@ func (o *Options) withDefaults() Options {
 	if c.APIVersion == "" {
 		c.APIVersion = DefaultAPIVersion
 	}
+	if c.Transport == nil {
+		c.Transport = newTransport()
+	}
+	c.Transport = bounded{c.Transport}
 	c.Logging.IncludeBody = false
 	c.Retry = retryDefaults(c.Retry)
 	return c

@@ -57,10 +57,10 @@ func (call operation) unanswered(ctx context.Context, err error) error {
 	case isTimeout(err):
 		return problem.New(problem.UpstreamTimeout, "calling_timeout",
 			"The calling service did not answer in time. Try again.").Because(cause)
+	case isDial(err): // also that of the token service behind a credential
+		return unavailable().Because(cause)
 	case isCredential(err):
 		return misconfigured().Because(cause)
-	case isDial(err):
-		return unavailable().Because(cause)
 	default:
 		return failed().Because(cause)
 	}

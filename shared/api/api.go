@@ -87,12 +87,12 @@ func (a *API) Mount(method, path string, h http.Handler) {
 	a.mux.Handle(method+" "+Prefix+path, h)
 }
 
-// Handler serves what has been registered: the middleware that every request
-// passes, outermost first, then the operations.
+// Handler serves what has been registered, inside the middleware that every
+// request passes.
 func (a *API) Handler() http.Handler {
 	var h http.Handler = http.HandlerFunc(a.route)
 	for _, wrap := range []func(http.Handler) http.Handler{a.deadline, a.cors, a.recovered, a.logged, a.identified} {
-		h = wrap(h)
+		h = wrap(h) // the last is the outermost
 	}
 	return h
 }

@@ -177,3 +177,50 @@ func TestABodyThatStopsHalfWay(t *testing.T) {
 		t.Errorf("%v %s", err, answer)
 	}
 }
+
+func TestHalfAnAnswerDoesNotLookWhole(t *testing.T) {
+	a := api.New(api.Config{Verifier: verifier{}, Deadline: time.Second, Now: time.Now, NewID: func() string { return "id" }, Log: slog.New(slog.DiscardHandler)})
+	a.Mount(http.MethodGet, "/half", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, `{"items":[1,2`)
+		panic("a defect")
+	}))
+	server := httptest.NewServer(a.Handler())
+	t.Cleanup(server.Close)
+	resp, err := http.Get(server.URL + "/api/half")
+	if err != nil {
+		return // cut before the header
+	}
+	defer resp.Body.Close()
+	if body, err := io.ReadAll(resp.Body); err == nil {
+		t.Errorf("the client takes this for an answer: %s", body)
+	}
+}
+
+func TestAClientThatLeavesIsNoErrorOfOurs(t *testing.T) {
+	began, ended := make(chan struct{}), make(chan struct{})
+	c, log := serve(t, nil, func(ctx context.Context) (*text, error) {
+		close(began)
+		<-ctx.Done()
+		close(ended)
+		return nil, ctx.Err()
+	})
+	ctx, leave := context.WithCancel(t.Context())
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL+"/api/op/1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer good")
+	go func() { <-began; leave() }()
+	if _, err := http.DefaultClient.Do(r); err == nil {
+		t.Fatal("the client did not leave")
+	}
+	<-ended
+	for deadline := time.Now().Add(2 * time.Second); log.String() == ""; {
+		if time.Now().After(deadline) {
+			t.Fatal("nothing was logged")
+		}
+	}
+	if strings.Contains(log.String(), `"level":"ERROR"`) {
+		t.Errorf("%s", log)
+	}
+}

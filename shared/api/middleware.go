@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -66,6 +67,8 @@ func (a *API) logged(next http.Handler) http.Handler {
 		next.ServeHTTP(answer, r)
 		level, x := slog.LevelDebug, noted(r.Context())
 		switch {
+		case errors.Is(r.Context().Err(), context.Canceled):
+			level = slog.LevelInfo // the client left; nobody reads the answer
 		case answer.status >= 500:
 			level = slog.LevelError
 		case answer.status >= 400:
@@ -117,6 +120,9 @@ func (a *API) recovered(next http.Handler) http.Handler {
 				panic(p)
 			default:
 				a.cfg.Log.ErrorContext(r.Context(), "panic", "requestId", RequestID(r.Context()), "stack", string(debug.Stack()))
+				if begun(w) {
+					panic(http.ErrAbortHandler) // half an answer must not look whole
+				}
 				a.fail(w, r, fmt.Errorf("panic: %v", p))
 			}
 		}()
@@ -184,6 +190,12 @@ func (a *API) route(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
 	a.fail(w, r, problem.New(problem.MethodNotAllowed, "method_not_allowed", "This path takes %s.", strings.Join(allowed, ", ")))
+}
+
+// begun reports whether an answer is on its way.
+func begun(w http.ResponseWriter) bool {
+	answer, ok := w.(*statusWriter)
+	return ok && answer.status != 0
 }
 
 // statusWriter remembers the status of an answer.

@@ -81,51 +81,64 @@ type builder struct {
 	log      *slog.Logger
 }
 
-func (b *builder) services(rows []function.Function) (function.Services, *signin.Verifier, error) {
-	out := function.Services{TokenLife: b.settings.life, Version: b.settings.version, Now: b.Now}
-	if !needed(rows) {
-		return out, nil, nil
+// services opens what the functions need, and nothing else.
+func (b *builder) services(rows []function.Function) (out function.Services, verifier *signin.Verifier, err error) {
+	needs := func(n function.Need) bool {
+		return slices.ContainsFunc(rows, func(f function.Function) bool { return slices.Contains(f.Needs, n) })
 	}
+	out = function.Services{TokenLife: b.settings.life, Version: b.settings.version, Now: b.Now}
 	if b.Credential == nil && b.settings.needsCredential() {
-		credential, err := azidentity.NewDefaultAzureCredential(nil)
-		if err != nil {
+		if b.Credential, err = azidentity.NewDefaultAzureCredential(nil); err != nil {
 			return out, nil, fmt.Errorf("the process's identity: %w", err)
 		}
-		b.Credential = credential
 	}
-	verifier, err := signin.New(b.settings.issuers, signin.Options{Transport: b.Issuers, Now: b.Now, Log: b.log})
-	if err != nil {
-		return out, nil, fmt.Errorf("SWITCHBOARD_ISSUERS: %w", err)
+	if needs(function.SignIn) {
+		verifier, err = signin.New(b.settings.issuers, signin.Options{Transport: b.Issuers, Now: b.Now, Log: b.log})
+		if err != nil {
+			return out, nil, named("SWITCHBOARD_ISSUERS", err)
+		}
 	}
-	client, err := b.calling()
-	if err != nil {
-		return out, nil, err
+	var client *acs.Client
+	if needs(function.Calling) {
+		if client, err = b.calling(); err != nil {
+			return out, nil, err
+		}
+		out.Teams = client
 	}
-	store, err := b.storage()
-	if err != nil {
-		return out, nil, err
+	if needs(function.Storage) {
+		store, err := b.storage()
+		if err != nil {
+			return out, nil, err
+		}
+		ring, err := b.ring()
+		if err != nil {
+			return out, nil, err
+		}
+		out.Identities, out.Handles = b.people(store, client, ring)
 	}
-	ring, err := b.ring()
-	if err != nil {
-		return out, nil, err
-	}
-	out.Teams = client
-	out.Identities = identity.New(identity.Config{
-		Store:    store,
-		Provider: client,
-		Ring:     ring,
-		Default:  identity.Want{Scopes: []calling.Scope{calling.Chat, calling.VoIP}, Life: b.settings.life},
-		Now:      b.Now,
-		NewID:    rand.Text,
-		Log:      b.log,
-	})
-	out.Handles = &handle.Directory{Store: store, Now: b.Now, HandleOf: handleOf(out.Identities), Log: b.log}
 	return out, verifier, nil
 }
 
-// needed reports whether any function needs anything behind it.
-func needed(rows []function.Function) bool {
-	return slices.ContainsFunc(rows, func(f function.Function) bool { return len(f.Needs) > 0 })
+// people is the mapping and the directory of handles. They know of each other: a
+// handle is its holder's as long as the profile says so, and goes with the holder.
+func (b *builder) people(store *storage.Container, provider identity.Provider, ring *seal.Ring) (*identity.Registry, *handle.Directory) {
+	handles := &handle.Directory{Store: store, Now: b.Now, Log: b.log}
+	identities := identity.New(identity.Config{
+		Store:    store,
+		Provider: provider,
+		Ring:     ring,
+		Clean: func(ctx context.Context, rec *identity.Record) error {
+			return handles.Release(ctx, rec.Profile.Handle, rec.UserID())
+		},
+		Default: identity.Want{Scopes: []calling.Scope{calling.Chat, calling.VoIP}, Life: b.settings.life},
+		Now:     b.Now,
+		NewID:   rand.Text,
+		Log:     b.log,
+	})
+	handles.HandleOf = func(ctx context.Context, userID string) (string, error) {
+		return identities.HandleOf(ctx, identity.UserKey(userID))
+	}
+	return identities, handles
 }
 
 func (b *builder) calling() (*acs.Client, error) {
@@ -171,11 +184,4 @@ func named(setting string, err error) error {
 		return nil
 	}
 	return fmt.Errorf("%s: %w", setting, err)
-}
-
-// handleOf tells the directory of handles what a user's profile says.
-func handleOf(identities *identity.Registry) func(context.Context, string) (string, error) {
-	return func(ctx context.Context, userID string) (string, error) {
-		return identities.HandleOf(ctx, identity.UserKey(userID))
-	}
 }

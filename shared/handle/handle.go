@@ -98,8 +98,11 @@ func (d *Directory) Claim(ctx context.Context, handle, userID string) error {
 }
 
 // Release takes a handle from a user who is leaving. One that the user does not
-// hold is no error.
+// hold, or none, is no error.
 func (d *Directory) Release(ctx context.Context, handle, userID string) error {
+	if handle == "" {
+		return nil
+	}
 	e, err := d.read(ctx, handle)
 	if err != nil || e.UserID != userID {
 		return err

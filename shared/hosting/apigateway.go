@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"net"
 	"net/http"
@@ -25,10 +24,14 @@ const maxAnswerBytes = 6 << 20
 
 // answer serves one request of payload format 2.0
 // (docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html).
-func (f *lambdaFunction) answer(ctx context.Context, event events.APIGatewayV2HTTPRequest) (json.RawMessage, error) {
+func (f *lambdaFunction) answer(ctx context.Context, payload json.RawMessage) (json.RawMessage, error) {
+	var event events.APIGatewayV2HTTPRequest
+	if err := json.Unmarshal(payload, &event); err != nil {
+		return nil, err
+	}
 	r, err := newRequest(ctx, event)
 	if err != nil {
-		return nil, fmt.Errorf("the HTTP request could not be read: %w", err)
+		return nil, err
 	}
 	w := &answer{header: http.Header{}}
 	f.serve(w, r)
@@ -36,7 +39,7 @@ func (f *lambdaFunction) answer(ctx context.Context, event events.APIGatewayV2HT
 	if err == nil && !w.overflow && len(encoded) <= maxAnswerBytes {
 		return encoded, nil
 	}
-	f.log.Error("an answer was too large for Lambda", "method", r.Method, "path", r.URL.Path, "limit", maxAnswerBytes)
+	f.log.Error("an answer was too large for Lambda", "method", r.Method, "invocationId", InvocationID(ctx), "limit", maxAnswerBytes)
 	w = &answer{header: http.Header{}}
 	writeProblem(w, problem.New(problem.Internal, "answer_too_large", "The answer is larger than this host can carry. Ask for less at a time."))
 	return w.encode(r.Method)

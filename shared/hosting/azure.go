@@ -84,14 +84,24 @@ func (h *customHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // signInBySession takes over the access token of Azure's built-in sign-in ("Easy
 // Auth"), which keeps a browser's session in a cookie and hands the token on, where
 // its token store is on. The App verifies it like any other, so that a header which
-// a client made up is worth nothing. Requests that other sites cause ride on the
-// cookie, too, and are not signed in by it (W3C Fetch Metadata).
+// a client made up is worth nothing. Requests that pages of other origins cause ride
+// on the cookie, too, and are not signed in by it.
 func signInBySession(r *http.Request) {
 	token := r.Header.Get("X-MS-TOKEN-AAD-ACCESS-TOKEN")
-	if token == "" || r.Header.Get("Authorization") != "" || r.Header.Get("Sec-Fetch-Site") == "cross-site" {
+	if token == "" || r.Header.Get("Authorization") != "" || foreign(r) {
 		return
 	}
 	r.Header.Set("Authorization", "Bearer "+token)
+}
+
+// foreign reports whether a page of another origin caused the request. Browsers say
+// so (W3C Fetch Metadata); older ones name the origin of what is not a read.
+func foreign(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "cross-site", "same-site":
+		return true
+	}
+	return http.NewCrossOriginProtection().Check(r) != nil
 }
 
 // invocationID is the last element of the header: a rebuilt request carries what

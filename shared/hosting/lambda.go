@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
@@ -69,6 +68,7 @@ type lambdaFunction struct {
 // The errors of an invocation reach the invoker. What caused them is in the log only.
 var (
 	errPayloadV1 = errors.New("the HTTP request has payload format 1.0; set the integration's payload format version to 2.0")
+	errRequest   = errors.New("the HTTP request could not be read; the cause is in the log")
 	errEvent     = errors.New("the event was not handled; the cause is in the log")
 )
 
@@ -79,13 +79,14 @@ func (f *lambdaFunction) invoke(ctx context.Context, payload json.RawMessage) (a
 	}
 	switch kindOf(payload) {
 	case httpV2:
-		var req events.APIGatewayV2HTTPRequest
-		if err := json.Unmarshal(payload, &req); err != nil {
-			return nil, fmt.Errorf("the HTTP request could not be read: %w", err)
-		}
 		ctx, cancel := beforeDeadline(ctx)
 		defer cancel()
-		return f.answer(ctx, req)
+		answer, err := f.answer(ctx, payload)
+		if err != nil {
+			f.log.Error("an HTTP request could not be read", "invocationId", InvocationID(ctx), "error", err.Error())
+			return nil, errRequest
+		}
+		return answer, nil
 	case httpV1:
 		f.log.Error("an invocation was refused", "error", errPayloadV1.Error())
 		return nil, errPayloadV1

@@ -166,7 +166,7 @@ func TestABrokenBodyIsNotServed(t *testing.T) {
 	t.Parallel()
 	l := startLambda(t, hostingtest.LambdaOptions{})
 	failure := invoke(t, l, `{"version":"2.0","rawPath":"/api/echo","headers":{},"body":"%%%","isBase64Encoded":true,"requestContext":{"http":{"method":"POST"}}}`)
-	if failure == nil || !strings.Contains(failure.Message, "base64") {
-		t.Errorf("failure %v", failure)
+	if failure == nil || !strings.Contains(l.Stdout(), "base64") {
+		t.Errorf("failure %v, log:\n%s", failure, l.Stdout())
 	}
 }

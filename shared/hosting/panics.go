@@ -23,7 +23,7 @@ func answerPanics(next http.Handler, log *slog.Logger) http.Handler {
 				return
 			}
 			if p != http.ErrAbortHandler {
-				logPanic(log, p, "method", r.Method, "path", r.URL.Path)
+				logPanic(log, p, "method", r.Method, "invocationId", InvocationID(r.Context())) // no path: it may hold a secret
 			}
 			if p == http.ErrAbortHandler || begun.wrote {
 				panic(http.ErrAbortHandler)
@@ -36,7 +36,7 @@ func answerPanics(next http.Handler, log *slog.Logger) http.Handler {
 }
 
 func logPanic(log *slog.Logger, p any, attrs ...any) {
-	log.With(attrs...).Error("panic", "value", fmt.Sprint(p), "stack", string(debug.Stack()))
+	log.With(attrs...).Error("panic", "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
 }
 
 // beginning is a ResponseWriter that knows whether its answer has begun.

@@ -30,13 +30,14 @@ func (r *Registry) allocate(ctx context.Context, rec *Record, who Subject, want 
 		r.release(ctx, rec)
 		return outcome{}, err
 	}
-	claim := rec.Change.By
-	rec.CallingID, rec.Change = id, nil
-	if fresh {
-		rec.CreatedAt = r.Now().UTC()
-	}
-	r.remember(ctx, rec, want, token)
-	switch err := r.settle(ctx, rec, claim); {
+	err = r.settle(ctx, rec, func(rec *Record) {
+		rec.CallingID = id
+		if fresh {
+			rec.CreatedAt = r.Now().UTC()
+		}
+		r.remember(ctx, rec, want, token)
+	})
+	switch {
 	case errors.Is(err, storage.ErrStale):
 		r.discard(ctx, id)
 		return outcome{}, err
@@ -55,39 +56,46 @@ func (who Subject) name() string {
 	return who.Key.id[len("service:"):]
 }
 
-// settle stores the end of an allocation. The identity exists now and nobody
-// else knows it, so a store that fails is asked again until the work's time is
-// over: losing the write would lose the identity. ErrStale if the claim was
-// taken over or the record erased.
-func (r *Registry) settle(ctx context.Context, rec *Record, claim string) error {
+// settle ends our Change: it stores what came of it. What others may write
+// meanwhile, the profile, stays. A store that fails is asked again until the
+// work's time is over, because the provider has acted: losing the write would
+// lose an identity. ErrStale if the Change is not ours any more.
+func (r *Registry) settle(ctx context.Context, rec *Record, end func(*Record)) error {
+	claim := rec.Change.By
 	for turn := 0; ; turn++ {
-		err := r.save(ctx, rec)
-		if err == nil || errors.Is(err, storage.ErrStale) && turn == 0 {
+		ended := *rec
+		ended.Change = nil
+		end(&ended)
+		err := r.save(ctx, &ended)
+		if err == nil {
+			*rec = ended
+			return nil
+		}
+		if !errors.Is(err, storage.ErrStale) && pause(ctx, turn+2) != nil {
 			return err
 		}
-		if pause(ctx, turn+2) != nil {
-			return err
-		}
-		// The write may have landed although its answer was lost.
 		now, readErr := r.read(ctx, Key{rec.PK, rec.ID})
 		switch {
+		case readErr != nil && ctx.Err() != nil:
+			return err
 		case readErr != nil:
-			continue
-		case now.CallingID == rec.CallingID:
+		case now.Change != nil && now.Change.By == claim:
 			*rec = *now
+		case ended.CallingID != "" && now.CallingID == ended.CallingID && now.Change == nil && now.Generation == ended.Generation:
+			*rec = *now // it was stored, and its answer lost
 			return nil
-		case now.Change == nil || now.Change.By != claim:
+		default:
 			return storage.ErrStale
 		}
-		rec.ETag = now.ETag
 	}
 }
 
-// release gives a claim up after the provider failed, so that the next request
-// need not wait for the lease to lapse. If that fails, it lapses.
+// release gives a Change up after the provider failed: its lease lapses at
+// once, so that the next request need not wait for that.
 func (r *Registry) release(ctx context.Context, rec *Record) {
-	rec.Change.Until = r.Now().Add(-time.Second).UTC()
-	if err := r.save(ctx, rec); err != nil {
+	given := *rec.Change
+	given.Until = r.Now().Add(-time.Millisecond).UTC()
+	if err := r.settle(ctx, rec, func(rec *Record) { rec.Change = &given }); err != nil {
 		r.Log.WarnContext(ctx, "a claim was not released; it lapses by itself", "error", err)
 	}
 }
@@ -132,20 +140,18 @@ func (r *Registry) revoke(ctx context.Context, rec *Record) error {
 		r.release(ctx, rec)
 		return err
 	}
-	rec.Change = nil
-	rec.Generation++
-	return r.save(ctx, rec)
+	return r.settle(ctx, rec, func(rec *Record) { rec.Generation++ })
 }
 
-// Erase deletes the identity at the provider and forgets the record. ready
-// decides on the record as it is and may refuse; clean removes what belongs to
-// it elsewhere, after no token can be issued any more, and may run again if the
-// erasure is repeated. Erasing what is not there is no error.
+// Erase deletes the identity at the provider and forgets the record, with what
+// belongs to it elsewhere (Config.Clean). ready decides on the record as it is
+// and may refuse. Erasing what is not there is no error.
 //
 // For a while a mark stays (the key and the time, nothing else), so that a
 // request that was under way does not bring the identity back.
-func (r *Registry) Erase(ctx context.Context, key Key, ready func(*Record) error, clean func(context.Context, *Record) error) error {
-	_, err := r.together(ctx, key, erase, func(ctx context.Context) (outcome, error) {
+func (r *Registry) Erase(ctx context.Context, key Key, ready func(*Record) error) error {
+	// Not shared with other callers: each has conditions of its own.
+	_, err := r.together(ctx, key, erase+r.NewID(), func(ctx context.Context) (outcome, error) {
 		for range tries {
 			rec, err := r.read(ctx, key)
 			if err != nil {
@@ -154,7 +160,7 @@ func (r *Registry) Erase(ctx context.Context, key Key, ready func(*Record) error
 			if err := ready(rec); err != nil {
 				return outcome{}, err
 			}
-			if err = r.erase(ctx, rec, clean); !errors.Is(err, storage.ErrStale) {
+			if err = r.erase(ctx, rec, r.Now); !errors.Is(err, storage.ErrStale) {
 				return outcome{}, err
 			}
 		}
@@ -164,14 +170,15 @@ func (r *Registry) Erase(ctx context.Context, key Key, ready func(*Record) error
 }
 
 // erase makes one attempt, whatever else is under way: work that others have
-// begun finds the document changed and undoes itself.
-func (r *Registry) erase(ctx context.Context, rec *Record, clean func(context.Context, *Record) error) error {
+// begun finds the document changed and undoes itself. ended tells the time that
+// requests must have come after to begin anew.
+func (r *Registry) erase(ctx context.Context, rec *Record, ended func() time.Time) error {
 	r.begin(rec, erase)
 	rec.TTL = 0
 	if err := r.save(ctx, rec); err != nil {
 		return err
 	}
-	err := clean(ctx, rec)
+	err := r.Clean(ctx, rec)
 	if err == nil && rec.CallingID != "" {
 		err = r.Provider.Delete(ctx, rec.CallingID)
 	}
@@ -179,7 +186,8 @@ func (r *Registry) erase(ctx context.Context, rec *Record, clean func(context.Co
 		r.release(ctx, rec)
 		return err
 	}
-	mark := &Record{Head: rec.Head, Kind: rec.Kind, Generation: rec.Generation + 1, ErasedAt: r.Now().UTC()}
-	mark.TTL = int(remember.Seconds())
-	return r.save(ctx, mark)
+	return r.settle(ctx, rec, func(rec *Record) {
+		*rec = Record{Head: rec.Head, Kind: rec.Kind, Generation: rec.Generation + 1, ErasedAt: ended().UTC()}
+		rec.TTL = int(remember.Seconds())
+	})
 }

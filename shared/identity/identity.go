@@ -36,8 +36,8 @@ import (
 )
 
 const (
-	lease    = 10 * time.Second // how long a Change may take before others take it over
-	workTime = 8 * time.Second  // how long work on a document may go on, its caller gone or not; less than lease
+	lease    = 7 * time.Second  // how long a Change may take before others take it over
+	workTime = 6 * time.Second  // how long work on a document may go on, its caller gone or not; less than lease
 	tries    = 8                // how often work starts over because the document changed meanwhile
 	remember = 10 * time.Minute // how long an erased identity is remembered, to refuse what was under way
 	inMemory = 10_000           // tokens kept in memory where there is no key to seal them with
@@ -69,7 +69,8 @@ type Config struct {
 	Store    Store
 	Provider Provider
 	Ring     *seal.Ring
-	Default  Want // the token that Ensure asks for with a new identity, so that the first request is warm
+	Clean    func(context.Context, *Record) error // removes what belongs to an identity elsewhere; may run again
+	Default  Want                                 // the token that Ensure asks for with a new identity, so that the first request is warm
 	Now      func() time.Time
 	NewID    func() string
 	Log      *slog.Logger

@@ -66,12 +66,11 @@ func (w *world) registry(t testbed.T) *identity.Registry {
 	return identity.New(identity.Config{
 		Store: store, Provider: client, Ring: seal.NewRing(keys, w.clock.Now), Default: want,
 		Now: w.clock.Now, NewID: rand.Text, Log: slog.New(slog.NewTextHandler(w.log, nil)),
+		Clean: func(context.Context, *identity.Record) error { return nil },
 	})
 }
 
 func always(*identity.Record) error { return nil }
-
-func nothing(context.Context, *identity.Record) error { return nil }
 
 // TestAnythingAtOnceEndsInOneState lets instances do anything at once while the
 // services behind them fail, and then looks what is left: one mapping at most,
@@ -137,7 +136,7 @@ func (w *world) do(t *testing.T, r *identity.Registry, step string) {
 	case "revoke":
 		err = r.RevokeTokens(ctx, ada.Key)
 	case "erase":
-		err = r.Erase(ctx, ada.Key, always, nothing)
+		err = r.Erase(ctx, ada.Key, always)
 	case "rename":
 		_, err = r.Update(ctx, ada.Key, func(rec *identity.Record) error {
 			rec.Profile.DisplayName = "Countess"
@@ -154,13 +153,6 @@ func (w *world) check(t *rapid.T) {
 	ctx := context.Background()
 	r := w.registries[0]
 	grant, err := r.Token(ctx, ada, want)
-	if p := problem.From(err); p != nil && p.Code == identity.CodeErasing {
-		if err := r.Erase(ctx, ada.Key, always, nothing); err != nil {
-			t.Fatalf("an erasure cannot be finished: %v", err)
-		}
-		w.clock.Move(time.Millisecond)
-		grant, err = r.Token(ctx, ada, want)
-	}
 	if err != nil {
 		t.Fatalf("after all has calmed down: %v", err)
 	}
@@ -170,11 +162,76 @@ func (w *world) check(t *rapid.T) {
 	if got := w.cloud.ACS.Identities(); len(got) != 1 || got[0] != grant.CallingID {
 		t.Fatalf("the user has %s, at ACS there are %v\n%s", grant.CallingID, got, w.log)
 	}
-	if err := r.Erase(ctx, ada.Key, always, nothing); err != nil {
+	if err := r.Erase(ctx, ada.Key, always); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.cloud.ACS.Identities(); len(got) != 0 {
 		t.Fatalf("after the erasure there are %v", got)
+	}
+}
+
+// TestAChangeOfProfileDoesNotDisturbWorkUnderWay changes the profile between the
+// two writes of an allocation and of a revocation.
+func TestAChangeOfProfileDoesNotDisturbWorkUnderWay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 2)
+	working, other := w.registries[0], w.registries[1]
+	rename := func(name string) {
+		t.Helper()
+		time.Sleep(50 * time.Millisecond)
+		if _, err := other.Update(t.Context(), ada.Key, func(rec *identity.Record) error {
+			rec.Profile.DisplayName = name
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	during := func(rule faults.Rule, name string, work func() error) {
+		t.Helper()
+		rule.Delay = faults.Duration(150 * time.Millisecond)
+		w.cloud.ACSFaults.Add(rule)
+		var err error
+		var all sync.WaitGroup
+		all.Go(func() { err = work() })
+		rename(name)
+		all.Wait()
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		rec, err := other.Get(t.Context(), ada.Key)
+		if err != nil || rec.Change != nil || rec.Profile.DisplayName != name {
+			t.Errorf("%s: %+v, %v", name, rec, err)
+		}
+		if got := w.cloud.ACS.Identities(); len(got) != 1 || got[0] != rec.CallingID {
+			t.Errorf("%s: the user has %s, at ACS there are %v", name, rec.CallingID, got)
+		}
+	}
+	if _, _, err := working.Ensure(t.Context(), ada); err != nil {
+		t.Fatal(err)
+	}
+	during(faults.Rule{Contains: "revokeAccessTokens"}, "revoking", func() error { return working.RevokeTokens(t.Context(), ada.Key) })
+	rec, err := working.Get(t.Context(), ada.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	deleteAtACS(t, w, rec.CallingID) // as if the resource had been replaced
+	during(faults.Rule{Method: "POST", Contains: "/identities?"}, "allocating anew", func() error {
+		_, err := working.Token(t.Context(), ada, want)
+		return err
+	})
+}
+
+// deleteAtACS deletes an identity behind the registries' backs.
+func deleteAtACS(t *testing.T, w *world, id string) {
+	t.Helper()
+	client, err := acs.NewClientFromConnectionString(w.cloud.ACS.ConnectionString("https://acs.localhost"), &acs.Options{
+		Now: w.clock.Now, ClientOptions: azcore.ClientOptions{Transport: w.cloud.Options().ACS},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Delete(t.Context(), id); err != nil {
+		t.Fatal(err)
 	}
 }
 

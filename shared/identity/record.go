@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"switchboard/shared/problem"
@@ -11,10 +12,6 @@ import (
 )
 
 const documentType = "identity"
-
-// CodeErasing is the code of the Conflict that stands for an erasure that was
-// begun and has not ended. Repeating the erasure finishes it.
-const CodeErasing = "identity_erasing"
 
 // Key is where an application identity's document is.
 type Key struct{ pk, id string }
@@ -25,6 +22,15 @@ func UserKey(userID string) Key { return Key{pk: "u:" + userID, id: documentType
 // servicesPartition holds all bots and services, of which there are few, so
 // that listing them is one query in one partition.
 const servicesPartition = "d:services"
+
+// UserID is the user that a record is of, "" for bots and services.
+func (rec *Record) UserID() string {
+	id, user := strings.CutPrefix(rec.PK, "u:")
+	if !user {
+		return ""
+	}
+	return id
+}
 
 // ServiceKey is the key of a bot or a service. A name is 1 to 64 of a-z 0-9 -.
 func ServiceKey(name string) Key { return Key{pk: servicesPartition, id: "service:" + name} }
@@ -103,21 +109,31 @@ func (r *Registry) rest(ctx context.Context, key Key) (*Record, error) {
 		switch {
 		case change == nil:
 			return rec, nil
-		case change.Do == erase:
-			return nil, problem.New(problem.Conflict, CodeErasing, "This identity is being deleted. Repeat the DELETE to finish it.").After(time.Second)
 		case r.Now().After(change.Until):
 			if change.Do == allocate {
 				return rec, nil
 			}
-			if err := r.revoke(ctx, rec); err != nil && !errors.Is(err, storage.ErrStale) {
+			if err := r.takeOver(ctx, rec); err != nil && !errors.Is(err, storage.ErrStale) {
 				return nil, err
 			}
+		case change.Do == erase:
+			return nil, problem.New(problem.Conflict, "identity_erasing", "This identity is being deleted. Try again in a moment.").After(time.Second)
 		default:
 			if err := pause(ctx, turn); err != nil {
 				return nil, err
 			}
 		}
 	}
+}
+
+// takeOver finishes a revocation or an erasure whose holder is gone. Who came
+// after the holder had given an erasure up may begin anew.
+func (r *Registry) takeOver(ctx context.Context, rec *Record) error {
+	if rec.Change.Do == revoke {
+		return r.revoke(ctx, rec)
+	}
+	lapsed := rec.Change.Until
+	return r.erase(ctx, rec, func() time.Time { return lapsed })
 }
 
 // pause waits between two looks at a document: longer each time, never in step

@@ -3,7 +3,10 @@ package localoidc
 import (
 	"crypto/rand"
 	"fmt"
+	"net"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -55,6 +58,19 @@ func (p *Provider) Mint(g Grant) (string, error) {
 	return token.SignedString(key.private)
 }
 
+// addressed reports whether a request was meant for the provider: for its own
+// host, or for this machine by an address or the name localhost.
+func (p *Provider) addressed(host string) bool {
+	if issuer, err := url.Parse(p.issuer); err == nil && issuer.Host == host {
+		return true
+	}
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil || host == "localhost"
+}
+
 // accessClaims are the claims of an access token besides the registered ones.
 func accessClaims(u User, scope string) map[string]any {
 	claims := map[string]any{"name": u.Name}
@@ -68,9 +84,14 @@ func accessClaims(u User, scope string) map[string]any {
 }
 
 // serveDevToken answers GET dev-token?user=ada[&roles=a,b][&minutes=60]
-// [&scope=access_as_user] with an access token as text/plain. It has no CORS
-// headers: a web page from elsewhere must not read tokens off the laptop.
+// [&scope=access_as_user] with an access token as text/plain. A web page from
+// elsewhere must not read tokens off the laptop: there are no CORS headers, and
+// a name that is made to point here (DNS rebinding) is refused.
 func (p *Provider) serveDevToken(w http.ResponseWriter, r *http.Request) {
+	if !p.addressed(r.Host) {
+		http.Error(w, "ask at "+p.issuer, http.StatusForbidden)
+		return
+	}
 	query := r.URL.Query()
 	grant := Grant{User: query.Get("user"), Scope: scopeAccess, Life: tokenLife}
 	if _, ok := p.user(grant.User); !ok {

@@ -3,6 +3,7 @@ package localoidc_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -175,6 +176,27 @@ func TestClientCredentialsGiveADaemon(t *testing.T) {
 	for user, secret := range map[string]string{localoidc.DaemonClientID: "wrong", localoidc.AppClientID: ""} {
 		if status, token := ask(grant, user, secret); status < 400 || token.AccessToken != "" {
 			t.Errorf("%s with secret %q got %d", user, secret, status)
+		}
+	}
+}
+
+func TestDevTokensAreNotForPagesFromElsewhere(t *testing.T) {
+	p, err := localoidc.New(localoidc.Options{Issuer: "http://127.0.0.1:7071/oidc"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for host, want := range map[string]int{
+		"127.0.0.1:7071":    http.StatusOK,
+		"localhost:7071":    http.StatusOK,
+		"[::1]:7071":        http.StatusOK,
+		"192.0.2.7:7071":    http.StatusOK, // a phone in the same network
+		"evil.example:7071": http.StatusForbidden,
+		"evil.example":      http.StatusForbidden,
+	} {
+		w := httptest.NewRecorder()
+		p.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://"+host+"/oidc/dev-token?user=ada", nil))
+		if w.Code != want {
+			t.Errorf("%s: status %d, want %d", host, w.Code, want)
 		}
 	}
 }

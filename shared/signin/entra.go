@@ -106,10 +106,11 @@ func (is Issuer) keyIssuers(iss, tenant string) []string {
 }
 
 // looksLikeIDToken reports whether an Entra ID token was made for a client to
-// read and not for an API: access tokens carry one of four claims, and never
-// the nonce of a sign-in.
+// read and not for an API: access tokens name their scopes or the app that they
+// were issued to, and never carry the nonce of a sign-in. Roles tell nothing: ID
+// tokens have them, too.
 func looksLikeIDToken(c claims) bool {
-	for _, name := range []string{"scp", "roles", "azp", "appid"} {
+	for _, name := range []string{"scp", "azp", "appid"} {
 		if _, ok := c[name]; ok {
 			_, signIn := c["nonce"]
 			return signIn

@@ -57,7 +57,9 @@ type Issuer struct {
 	// alone give no roles, because each tenant's administrators assign an app's
 	// roles to their own people; those of a listed tenant are trusted with that,
 	// Switchboard.Admin included. Personal Microsoft accounts are the tenant
-	// 9188040d-6c67-4c5b-b112-36a304b66dad and enter only by that id.
+	// 9188040d-6c67-4c5b-b112-36a304b66dad and enter only by that id. Of several
+	// entries that accept a token the first decides, so one's own tenant stands
+	// before "*".
 	TenantAllowList []string `json:"tenantAllowList,omitempty"`
 }
 

@@ -31,8 +31,9 @@ var errAway = errors.New("signin: the issuer's keys could not be fetched a momen
 //   - A set is refreshed by the first token that comes after its time
 //     (Cache-Control, within minFresh and maxFresh), behind that token's back.
 //     No timer does it: Lambda stops the process between requests.
-//   - A set older than maxFresh, because nobody called for long, is refreshed
-//     before it is used, unless the issuer has been failing.
+//   - A set older than maxFresh, because nobody called for long or the process
+//     was frozen, is refreshed before it is used; a failing issuer is asked no
+//     more often for that.
 //   - An unknown key id fetches at most once in missInterval for the whole
 //     issuer. That is also the negative cache: until then every unknown id is
 //     refused at once, however many there are, and a new key is never unknown
@@ -114,7 +115,7 @@ func (s *keySource) plan(kid string) (set *keySet, pending *flight) {
 		return s.planMissLocked(now)
 	case now.Before(s.set.due):
 		return s.set, nil
-	case age >= maxFresh && s.failures == 0:
+	case age >= maxFresh:
 		return s.set, s.fetchLocked(now)
 	}
 	s.fetchLocked(now) // not waited for
@@ -151,18 +152,28 @@ func (s *keySource) fetch(f *flight) {
 	defer cancel()
 	f.set, f.err = s.download(ctx)
 
+	failures, serving := s.landed(f)
+	close(f.done)
+	if f.err != nil {
+		s.log.Warn("the keys of an issuer could not be fetched",
+			"issuer", s.is.Issuer, "failures", failures, "serving", serving, "error", f.err)
+	}
+}
+
+// landed takes the outcome of a fetch over. A failed one does not count as a
+// look for an unknown key id: the back-off alone says when to try again.
+func (s *keySource) landed(f *flight) (failures int, serving bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	defer close(f.done)
 	s.flight = nil
 	if f.err == nil {
 		s.set, s.failures, s.retryAt = f.set, 0, time.Time{}
-		return
+	} else {
+		s.failures++
+		s.retryAt = s.now().Add(backoff(s.failures))
+		s.missAt = time.Time{}
 	}
-	s.failures++
-	s.retryAt = s.now().Add(backoff(s.failures))
-	s.log.Warn("the keys of an issuer could not be fetched",
-		"issuer", s.is.Issuer, "failures", s.failures, "serving", s.set != nil, "error", f.err)
+	return s.failures, s.set != nil
 }
 
 // backoff is 1 s, 2 s, 4 s … up to maxBackoff, less up to a quarter so that

@@ -45,12 +45,13 @@ func (s *keySet) pick(token *jwt.Token, kid string) (key any, issuer string, err
 		for only := range s.issuers {
 			kid = only
 		}
-		token.Header[jwkset.HeaderKID] = kid
 	}
 	issuer, ok := s.issuers[kid]
 	if !ok {
 		return nil, "", errors.New("no key of that id")
 	}
+	// Without an id keyfunc would try every key, whosever it is.
+	token.Header[jwkset.HeaderKID] = kid
 	key, err = s.chooser.Keyfunc(token)
 	return key, issuer, err
 }

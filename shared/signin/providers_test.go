@@ -210,6 +210,7 @@ func TestEntraRefusals(t *testing.T) {
 		"no oid":                                  {is: one, claims: map[string]any{"oid": nil}, want: "token_invalid"},
 		"an ID token":                             {is: one, claims: map[string]any{"scp": nil, "azp": nil}, want: "token_invalid"},
 		"an ID token with roles":                  {is: one, claims: map[string]any{"scp": nil, "azp": nil, "roles": []string{signin.RoleAdmin}, "nonce": "n"}, want: "token_invalid"},
+		"an ID token with roles, no nonce":        {is: one, claims: map[string]any{"scp": nil, "azp": nil, "roles": []string{signin.RoleAdmin}}, want: "token_invalid"},
 		"an application that was granted nothing": {is: one, claims: map[string]any{"scp": nil}, want: "scope_missing"},
 		"roles alone under a wildcard":            {is: open, claims: map[string]any{"scp": nil, "roles": []string{signin.RoleAdmin}}, want: "scope_missing"},
 	}

@@ -149,8 +149,10 @@ func (v *Verifier) verify(ctx context.Context, bearer string) (Caller, error) {
 			return caller, nil
 		}
 		// Entries may share issuer and audience and differ in what they
-		// require. The refusal that came furthest tells the client most.
-		if refusal == nil || problem.Is(err, problem.Forbidden) {
+		// require. The refusal that came furthest tells the client most, and one
+		// whose keys are away has not refused at all.
+		if refusal == nil || problem.Is(err, problem.Forbidden) ||
+			problem.Is(err, problem.Unavailable) && !problem.Is(refusal, problem.Forbidden) {
 			refusal = err
 		}
 	}
