@@ -159,7 +159,7 @@ func TestEveryHostGivesTheSame(t *testing.T) {
 				t.Errorf("headers got lost: %v", answer.Header)
 			}
 			client.Do("POST", "/api/refreshToken/"+strings.ReplaceAll(id, ":", "%3A"), "").Want(http.StatusOK)
-			client.Get("/api/token?scope=pstn").Problem(http.StatusBadRequest, "scope_unknown")
+			client.Get("/api/token?scope=pstn").Problem(http.StatusBadRequest, "request_invalid")
 			client.Do("POST", "/api/token", `{"expiresInMinutes":1}`).Problem(http.StatusBadRequest, "request_invalid")
 			client.Do("PUT", "/api/token", "").Problem(http.StatusMethodNotAllowed, "method_not_allowed")
 			client.Get("/api/nothing").Problem(http.StatusNotFound, "path_unknown")

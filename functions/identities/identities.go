@@ -29,7 +29,15 @@ func (n Named) key() identity.Key { return identity.ServiceKey(n.Name) }
 // description is what an administrator says of an identity.
 type description struct {
 	Kind        string `json:"kind" enum:"bot,service" doc:"What it is"`
-	DisplayName string `json:"displayName,omitempty" maxLength:"256" doc:"The name that others see"`
+	DisplayName string `json:"displayName,omitempty" doc:"The name that others see, at most 256 characters"`
+}
+
+// Resolve checks the name.
+func (d *description) Resolve(api.Context) []error {
+	if d.DisplayName != "" && !identity.ValidName(d.DisplayName) {
+		return []error{api.Fault("body.displayName", "has at most 256 characters, none at its ends a space and none of them a control character or one that turns the direction of writing")}
+	}
+	return nil
 }
 
 type item struct {
@@ -117,10 +125,7 @@ func (h handler) token(ctx context.Context, in *struct {
 	if in.Body != nil {
 		body = *in.Body
 	}
-	want, err := grant.Wish("body.scopes", body.Scopes, body.ExpiresInMinutes, h.life)
-	if err != nil {
-		return nil, err
-	}
+	want := grant.Wish(body.Scopes, body.ExpiresInMinutes, h.life)
 	granted, err := h.identities.Token(ctx, identity.Subject{Key: in.key(), MustExist: true}, want)
 	if err != nil {
 		return nil, err

@@ -129,7 +129,7 @@ func TestBadRequestsSayWhatToMend(t *testing.T) {
 		{"PUT", "/api/identities/x", `{}`, "request_invalid", "kind"},
 		{"PUT", "/api/identities/x", ``, "request_invalid", "body"},
 		{"PUT", "/api/identities/x", `{"kind":"bot","name":"y"}`, "request_invalid", "body.name"},
-		{"POST", "/api/identities/x/token", `{"scopes":["pstn"]}`, "scope_unknown", "body.scopes"},
+		{"POST", "/api/identities/x/token", `{"scopes":["pstn"]}`, "request_invalid", "body.scopes"},
 		{"GET", "/api/identities?limit=0", ``, "request_invalid", "query.limit"},
 		{"GET", "/api/identities?limit=101", ``, "request_invalid", "query.limit"},
 		{"GET", "/api/identities?limit=many", ``, "request_invalid", "query.limit"},

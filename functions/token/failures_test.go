@@ -18,7 +18,7 @@ func TestWhatBreaksBehindIsToldAndNeverHangs(t *testing.T) {
 		retry  string
 	}{
 		{"throttled, says for how long", faults.Rule{Times: -1, Status: 429, Header: map[string]string{"Retry-After": "17"}}, 503, "calling_throttled", "17"},
-		{"throttled, says nothing", faults.Rule{Times: -1, Status: 429}, 503, "calling_throttled", ""},
+		{"throttled, says nothing", faults.Rule{Times: -1, Status: 429}, 503, "calling_throttled", "2"},
 		{"unavailable", faults.Rule{Times: -1, Status: 503, Header: map[string]string{"Retry-After": "9"}}, 503, "calling_unavailable", "9"},
 		{"broken", faults.Rule{Times: -1, Status: 500}, 502, "calling_failed", ""},
 		{"nonsense", faults.Rule{Times: -1, Status: 201, Header: map[string]string{"Content-Type": "text/html"}, Body: "<html>token</html>"}, 502, "calling_failed", ""},

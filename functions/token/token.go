@@ -20,38 +20,24 @@ type handler struct {
 
 type answer struct{ Body grant.Answer }
 
-// Queried is the part of a request that asks in the query. It is exported for
-// huma, which reads only such fields.
-type Queried struct {
-	Scope []string `query:"scope,explode" maxItems:"20" doc:"What the token is for, separated by commas: chat, chat.join, chat.join.limited, voip, voip.join. Left out: chat and voip" example:"voip,chat"`
-}
-
-func (h handler) get(ctx context.Context, in *Queried) (*answer, error) {
-	want, err := grant.Wish("query.scope", in.Scope, nil, h.life)
-	if err != nil {
-		return nil, err
-	}
-	return h.token(ctx, want)
+func (h handler) get(ctx context.Context, in *grant.Query) (*answer, error) {
+	return h.token(ctx, grant.Wish(in.Scope, nil, h.life))
 }
 
 // post takes the scopes from the body, or, as the web chat sample sends them,
-// from the query of a request without a body.
+// from the query.
 func (h handler) post(ctx context.Context, in *struct {
-	Queried
+	grant.Query
 	Body *grant.Body `required:"false"`
 }) (*answer, error) {
 	if in.Body == nil {
-		return h.get(ctx, &in.Queried)
+		return h.get(ctx, &in.Query)
 	}
-	location, scopes := "body.scopes", in.Body.Scopes
+	scopes := in.Body.Scopes
 	if len(scopes) == 0 {
-		location, scopes = "query.scope", in.Scope
+		scopes = in.Scope
 	}
-	want, err := grant.Wish(location, scopes, in.Body.ExpiresInMinutes, h.life)
-	if err != nil {
-		return nil, err
-	}
-	return h.token(ctx, want)
+	return h.token(ctx, grant.Wish(scopes, in.Body.ExpiresInMinutes, h.life))
 }
 
 func (h handler) token(ctx context.Context, want identity.Want) (*answer, error) {
@@ -80,5 +66,5 @@ func (h handler) refresh(ctx context.Context, in *struct {
 	if err != nil || rec.CallingID != in.CommunicationUserID {
 		return nil, problem.New(problem.NotFound, "identity_not_yours", "This is not your calling identity. GET /api/token gives a token for yours.")
 	}
-	return h.get(ctx, &Queried{})
+	return h.get(ctx, &grant.Query{})
 }

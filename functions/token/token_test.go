@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"switchboard/functions/about"
 	"switchboard/functions/token"
 	"switchboard/functions/user"
 	"switchboard/shared/function"
@@ -14,7 +15,7 @@ import (
 
 func bed(t testing.TB, settings map[string]string) *testbed.Bed {
 	t.Helper()
-	return testbed.New(t, []function.Function{token.Function(), user.Function()}, settings)
+	return testbed.New(t, []function.Function{token.Function(), user.Function(), about.Function()}, settings)
 }
 
 // identityOf is the identity of a token answer.
@@ -134,6 +135,7 @@ func TestScopesAndLifeAreTheClients(t *testing.T) {
 		{"body", "POST", "/api/token", `{"scopes":["voip.join","chat.join.limited"],"expiresInMinutes":60}`, "chat.join.limited,voip.join", time.Hour},
 		{"life alone", "POST", "/api/token", `{"expiresInMinutes":1440}`, "chat,voip", 24 * time.Hour},
 		{"empty object", "POST", "/api/token", `{}`, "chat,voip", 24 * time.Hour},
+		{"a number as good as whole", "POST", "/api/token", `{"expiresInMinutes":6.0e1}`, "chat,voip", time.Hour},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			answer := ada.Do(test.method, test.path, test.body).Want(http.StatusOK)
@@ -161,11 +163,16 @@ func TestBadRequestsSayWhatToMend(t *testing.T) {
 		code, mentions           string
 		header                   string
 	}{
-		{"unknown scope in the query", "GET", "/api/token?scope=video", "", 400, "scope_unknown", "query.scope", ""},
-		{"unknown scope in the body", "POST", "/api/token", `{"scopes":["voip","pstn"]}`, 400, "scope_unknown", "body.scopes", ""},
+		{"unknown scope in the query", "GET", "/api/token?scope=video", "", 400, "request_invalid", "query.scope", ""},
+		{"unknown scope in the body", "POST", "/api/token", `{"scopes":["voip","pstn"]}`, 400, "request_invalid", "body.scopes", ""},
 		{"59 minutes", "POST", "/api/token", `{"expiresInMinutes":59}`, 400, "request_invalid", "body.expiresInMinutes", ""},
 		{"1441 minutes", "POST", "/api/token", `{"expiresInMinutes":1441}`, 400, "request_invalid", "body.expiresInMinutes", ""},
 		{"a fraction of a minute", "POST", "/api/token", `{"expiresInMinutes":60.5}`, 400, "request_invalid", "body.expiresInMinutes", ""},
+		{"a member twice, in another case", "POST", "/api/token", `{"expiresInMinutes":60,"ExpiresInMinutes":1}`, 400, "request_invalid", "body.ExpiresInMinutes", ""},
+		{"a member in capitals", "POST", "/api/token", `{"SCOPES":["voip"]}`, 400, "request_invalid", "body.SCOPES", ""},
+		{"a letter that folds to another", "POST", "/api/token", `{"ſcopes":["voip"]}`, 400, "request_invalid", "body.", ""},
+		{"a query that is none", "GET", "/api/token?scope=%zz", "", 400, "request_invalid", "query", ""},
+		{"a semicolon for an ampersand", "GET", "/api/token?scope=voip;x=1", "", 400, "request_invalid", "query", ""},
 		{"text for minutes", "POST", "/api/token", `{"expiresInMinutes":"60"}`, 400, "request_invalid", "body.expiresInMinutes", ""},
 		{"unknown member", "POST", "/api/token", `{"expiresInMinuts":60}`, 400, "request_invalid", "expiresInMinuts", ""},
 		{"two faults", "POST", "/api/token", `{"expiresInMinutes":1,"x":1}`, 400, "request_invalid", "body.expiresInMinutes", ""},
@@ -174,10 +181,17 @@ func TestBadRequestsSayWhatToMend(t *testing.T) {
 		{"a list", "POST", "/api/token", `[]`, 400, "request_invalid", "body", ""},
 		{"null", "POST", "/api/token", `null`, 400, "request_invalid", "body", ""},
 		{"plain text", "POST", "/api/token", `scopes=voip`, 415, "content_type_unsupported", "", "Content-Type: text/plain"},
+		{"packed", "POST", "/api/token", `{}`, 415, "content_type_unsupported", "", "Content-Encoding: gzip"},
+		{"another character set", "POST", "/api/token", `{}`, 415, "content_type_unsupported", "", "Content-Type: application/json; charset=utf-16"},
+		{"not a media type", "POST", "/api/token", `{}`, 415, "content_type_unsupported", "", "Content-Type: ;;;"},
+		{"a merge patch where none is taken", "POST", "/api/token", `{}`, 415, "content_type_unsupported", "", "Content-Type: application/merge-patch+json"},
 		{"a form", "POST", "/api/token", `scopes=voip`, 415, "content_type_unsupported", "", "Content-Type: application/x-www-form-urlencoded"},
 		{"a large body", "POST", "/api/token", big, 413, "body_too_large", "", ""},
 		{"another method", "PUT", "/api/token", `{}`, 405, "method_not_allowed", "", ""},
 		{"another path", "GET", "/api/tokens", "", 404, "path_unknown", "", ""},
+		{"a path that is not clean", "GET", "/api//token", "", 404, "path_unknown", "", ""},
+		{"a path with dots", "GET", "/api/user/../token", "", 404, "path_unknown", "", ""},
+		{"a part of the documentation that is not there", "GET", "/api/docs/nope.js", "", 404, "path_unknown", "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var headers []string
@@ -193,11 +207,14 @@ func TestBadRequestsSayWhatToMend(t *testing.T) {
 			}
 		})
 	}
-	if got := ada.Do("PUT", "/api/token", "").Header.Get("Allow"); got != "GET, POST, DELETE" {
+	if got := ada.Do("PUT", "/api/token", "").Header.Get("Allow"); got != "GET, POST, DELETE, HEAD" {
 		t.Errorf("Allow: %q", got)
 	}
-	if faults, _ := ada.Do("POST", "/api/token", `{"expiresInMinutes":1,"x":1}`).JSON()["errors"].([]any); len(faults) != 2 {
-		t.Errorf("%d faults of two are listed", len(faults))
+	all := ada.Do("POST", "/api/token", `{"expiresInMinutes":1,"x":1,"scopes":["a","voip","b"]}`)
+	for _, location := range []string{"body.expiresInMinutes", "body.x", "body.scopes[0]", "body.scopes[2]"} {
+		if !strings.Contains(string(all.Body), `"`+location+`"`) {
+			t.Errorf("not all faults are listed: %s lacks in %s", location, all.Body)
+		}
 	}
 }
 

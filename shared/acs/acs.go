@@ -28,6 +28,9 @@
 package acs
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"time"
 
@@ -61,6 +64,7 @@ type Options struct {
 // use.
 type Client struct {
 	endpoint string // scheme and host, no slash at the end
+	resource string
 	pipeline runtime.Pipeline
 	retry    policy.RetryOptions
 	now      func() time.Time
@@ -76,7 +80,7 @@ func NewClientFromConnectionString(connectionString string, opts *Options) (*Cli
 		return nil, err
 	}
 	o := opts.withDefaults()
-	return newClient(endpoint, &signer{key: key, now: o.Now}, o)
+	return newClient(endpoint, &signer{key: key, now: o.Now}, key, o)
 }
 
 // NewClient returns a client that authorizes its requests with Entra tokens of
@@ -89,10 +93,12 @@ func NewClient(endpoint string, cred azcore.TokenCredential, opts *Options) (*Cl
 	bearer := runtime.NewBearerTokenPolicy(credential{cred}, []string{entraScope}, &policy.BearerTokenOptions{
 		InsecureAllowCredentialWithHTTP: true, // newClient admits http on loopback only
 	})
-	return newClient(endpoint, bearer, opts.withDefaults())
+	return newClient(endpoint, bearer, nil, opts.withDefaults())
 }
 
-func newClient(endpoint string, authorize policy.Policy, o Options) (*Client, error) {
+// newClient makes a client. Tokens made under an access key end with it, so the
+// key is part of the resource's name.
+func newClient(endpoint string, authorize policy.Policy, key []byte, o Options) (*Client, error) {
 	base, err := parseEndpoint(endpoint)
 	if err != nil {
 		return nil, err
@@ -102,8 +108,17 @@ func newClient(endpoint string, authorize policy.Policy, o Options) (*Client, er
 		PerCall:    []policy.Policy{runtime.NewRequestIDPolicy()},
 		PerRetry:   []policy.Policy{authorize},
 	}, &o.ClientOptions)
-	return &Client{endpoint: base, pipeline: pipeline, retry: o.Retry, now: o.Now}, nil
+	name := hmac.New(sha256.New, key)
+	name.Write([]byte(base))
+	return &Client{
+		endpoint: base, resource: hex.EncodeToString(name.Sum(nil)[:6]),
+		pipeline: pipeline, retry: o.Retry, now: o.Now,
+	}, nil
 }
+
+// Resource names the ACS resource and the access key that the client was made
+// for, telling nothing of the key: tokens issued under another name may not work.
+func (c *Client) Resource() string { return c.resource }
 
 // withDefaults returns a copy of o with every setting filled in; o may be nil.
 func (o *Options) withDefaults() Options {

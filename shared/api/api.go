@@ -11,6 +11,10 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"path"
+	"reflect"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -50,8 +54,15 @@ type API struct {
 	huma huma.API
 }
 
+// strictNames makes huma tell members apart by case, as JSON does. It has no
+// other place for that than a variable of the package, and by default takes
+// {"ExpiresInMinutes":1} for a second expiresInMinutes, which the first hides
+// from validation.
+var strictNames = sync.OnceFunc(func() { huma.ValidateStrictCasing = true })
+
 // New returns an API without operations.
 func New(cfg Config) *API {
+	strictNames()
 	a := &API{cfg: cfg, mux: http.NewServeMux()}
 	a.huma = humago.NewWithPrefix(a.mux, Prefix, a.describe())
 	a.huma.UseMiddleware(plainStatus)
@@ -72,19 +83,69 @@ func (a *API) describe() huma.Config {
 	}
 	cfg.Transformers = []huma.Transformer{a.rendered}
 	cfg.Servers = []*huma.Server{{URL: Prefix}}
+	cfg.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		bearer: {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "An access token of the app's own identity provider."},
 	}
 	return cfg
 }
 
-// Description is the OpenAPI 3.1 document of what has been registered.
-func (a *API) Description() *huma.OpenAPI { return a.huma.OpenAPI() }
+// schemaName names a type in the description: functions have types of the same
+// name, so the package goes before it.
+func schemaName(t reflect.Type, hint string) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t == reflect.TypeFor[document]() {
+		return "Problem"
+	}
+	name := huma.DefaultSchemaNamer(t, hint)
+	if t.Name() == "" || t.PkgPath() == "" {
+		return name
+	}
+	pkg := path.Base(t.PkgPath())
+	return strings.ToUpper(pkg[:1]) + pkg[1:] + name
+}
 
-// Mount serves a path below the prefix without describing it. The pattern is
-// one of net/http, such as "GET /docs/".
-func (a *API) Mount(method, path string, h http.Handler) {
-	a.mux.Handle(method+" "+Prefix+path, h)
+// Description is the OpenAPI 3.1 document of what has been registered.
+func (a *API) Description() *huma.OpenAPI {
+	schemas := a.huma.OpenAPI().Components.Schemas.Map()
+	for _, unused := range []string{"HumaErrorModel", "HumaErrorDetail", "V2ErrorModel", "V2ErrorDetail"} {
+		delete(schemas, unused) // huma's own errors, which rendered replaces
+	}
+	return a.huma.OpenAPI()
+}
+
+// Mount serves a path below the prefix, given as a pattern of net/http, without
+// describing it. Where h finds nothing, the answer is the contract's.
+func (a *API) Mount(method, pattern string, h http.Handler) {
+	a.mux.HandleFunc(method+" "+Prefix+pattern, func(w http.ResponseWriter, r *http.Request) {
+		found := &finder{ResponseWriter: w}
+		h.ServeHTTP(found, r)
+		if found.nothing {
+			w.Header().Del("Content-Length")
+			a.fail(w, r, nothingHere())
+		}
+	})
+}
+
+// finder holds a 404 back, with its body.
+type finder struct {
+	http.ResponseWriter
+	nothing bool
+}
+
+func (f *finder) WriteHeader(status int) {
+	if f.nothing = status == http.StatusNotFound; !f.nothing {
+		f.ResponseWriter.WriteHeader(status)
+	}
+}
+
+func (f *finder) Write(b []byte) (int, error) {
+	if f.nothing {
+		return len(b), nil
+	}
+	return f.ResponseWriter.Write(b)
 }
 
 // Handler serves what has been registered, inside the middleware that every

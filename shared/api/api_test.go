@@ -157,7 +157,8 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
-// TestABodyThatStopsHalfWay ends in an answer, not in a handler that waits.
+// TestABodyThatStopsHalfWay ends in an answer, not in a handler that waits, and
+// one whose status line says what its body says.
 func TestABodyThatStopsHalfWay(t *testing.T) {
 	a := api.New(api.Config{Verifier: verifier{}, Deadline: 100 * time.Millisecond, Now: time.Now, NewID: func() string { return "id" }, Log: slog.New(slog.DiscardHandler)})
 	api.Register(a, api.Operation{ID: "op", Method: http.MethodPost, Path: "/op"}, func(context.Context, *struct{ Body struct{ A int } }) (*text, error) {
@@ -165,16 +166,22 @@ func TestABodyThatStopsHalfWay(t *testing.T) {
 	})
 	server := httptest.NewServer(a.Handler())
 	t.Cleanup(server.Close)
-	conn, err := net.Dial("tcp", strings.TrimPrefix(server.URL, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	io.WriteString(conn, "POST /api/op HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{\"A\":")
-	conn.SetReadDeadline(time.Now().Add(5 * time.Second))
-	answer, err := io.ReadAll(conn)
-	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 400") || !strings.Contains(string(answer), "body_incomplete") {
-		t.Errorf("%v %s", err, answer)
+	const head = "POST /api/op HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good\r\nContent-Type: application/json\r\n"
+	for name, request := range map[string]string{
+		"it never ends":       head + "Content-Length: 50\r\n\r\n{\"A\":",
+		"it is chunked badly": head + "Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+	} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(server.URL, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		io.WriteString(conn, request)
+		conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+		answer, err := io.ReadAll(conn)
+		if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 400") || !strings.Contains(string(answer), "body_incomplete") {
+			t.Errorf("%s: %v %s", name, err, answer)
+		}
 	}
 }
 

@@ -2,10 +2,12 @@ package api
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -13,6 +15,10 @@ import (
 )
 
 const problemType = "application/problem+json"
+
+// unknownWait is the Retry-After, in seconds, where nobody has said when to try
+// again: these answers always have one.
+const unknownWait = "2"
 
 // document is the body of an error answer (RFC 9457). It never has a member
 // called token: clients take any such string for one.
@@ -22,7 +28,7 @@ type document struct {
 	Code      string          `json:"code" doc:"What went wrong, stable, for programs" example:"request_invalid"`
 	Detail    string          `json:"detail" doc:"What went wrong and what to do, for people"`
 	RequestID string          `json:"requestId" doc:"Names this request in the service's log"`
-	Errors    []problem.Field `json:"errors,omitempty" doc:"Every fault of the request"`
+	Errors    []problem.Field `json:"errors,omitempty" nullable:"false" doc:"Every fault of the request"`
 
 	header http.Header
 }
@@ -49,6 +55,8 @@ func (a *API) document(ctx context.Context, err error) *document {
 	}
 	if p.RetryAfter > 0 {
 		d.header.Set("Retry-After", strconv.Itoa(int(math.Ceil(p.RetryAfter.Seconds()))))
+	} else if p.Kind == problem.Unavailable || p.Kind == problem.Throttled {
+		d.header.Set("Retry-After", unknownWait)
 	}
 	if p.Challenge != "" {
 		d.header.Set("WWW-Authenticate", p.Challenge)
@@ -81,19 +89,28 @@ func (a *API) rendered(ctx huma.Context, _ string, v any) (any, error) {
 	switch model.Status {
 	case http.StatusRequestEntityTooLarge:
 		p = problem.New(problem.TooLarge, "body_too_large", "The body may have %d bytes at most.", maxBody-1)
-	case http.StatusUnsupportedMediaType:
-		p = problem.New(problem.UnsupportedMedia, "content_type_unsupported", "Send the body as application/json.")
 	case http.StatusRequestTimeout:
 		p = problem.New(problem.Invalid, "body_incomplete", "The body did not arrive in time.")
 	case http.StatusInternalServerError:
-		p = problem.New(problem.Invalid, "body_incomplete", "The body could not be read to its end.")
+		p = problem.From(errors.New(model.Detail))
+		if model.Detail == "cannot read request body" {
+			p = problem.New(problem.Invalid, "body_incomplete", "The body could not be read to its end.")
+		}
 	default:
 		if len(model.Errors) == 0 {
-			p.Detail = "The request is not valid: " + model.Detail + "."
+			p.Fields = []problem.Field{{Location: "body", Message: model.Detail}}
 		}
 		for _, e := range model.Errors {
-			p.Fields = append(p.Fields, problem.Field{Location: e.Location, Message: e.Message})
+			p.Fields = append(p.Fields, problem.Field{Location: e.Location, Message: plainWords(e.Message)})
 		}
 	}
 	return a.document(ctx.Context(), p), nil
+}
+
+// plainWords replaces what encoding/json says of our types.
+func plainWords(message string) string {
+	if strings.HasPrefix(message, "json: ") {
+		return "is not of the form that the description gives"
+	}
+	return message
 }

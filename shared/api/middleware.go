@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"path"
 	"regexp"
 	"runtime/debug"
 	"slices"
@@ -169,8 +171,19 @@ func (a *API) deadline(next http.Handler) http.Handler {
 }
 
 // route serves the operation of the path, or says in the contract's own form
-// that there is none.
+// that there is none. It looks before the mux does, which would redirect what is
+// not clean and answer in its own words.
 func (a *API) route(w http.ResponseWriter, r *http.Request) {
+	if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
+		p := problem.New(problem.Invalid, "request_invalid", "The request is not valid; errors lists what to mend.")
+		p.Fields = []problem.Field{{Location: "query", Message: "is not a query: a % is not followed by two hexadecimal digits, or a semicolon separates"}}
+		a.fail(w, r, p)
+		return
+	}
+	if !strings.HasPrefix(r.URL.Path, "/") || path.Clean(r.URL.Path) != strings.TrimSuffix(r.URL.Path, "/") {
+		a.fail(w, r, nothingHere())
+		return
+	}
 	if _, pattern := a.mux.Handler(r); pattern != "" {
 		noted(r.Context()).route = pattern
 		a.mux.ServeHTTP(w, r)
@@ -185,11 +198,18 @@ func (a *API) route(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if len(allowed) == 0 {
-		a.fail(w, r, problem.New(problem.NotFound, "path_unknown", "There is nothing at this path. %s/docs lists what there is.", Prefix))
+		a.fail(w, r, nothingHere())
 		return
+	}
+	if allowed[0] == http.MethodGet {
+		allowed = append(allowed, http.MethodHead)
 	}
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
 	a.fail(w, r, problem.New(problem.MethodNotAllowed, "method_not_allowed", "This path takes %s.", strings.Join(allowed, ", ")))
+}
+
+func nothingHere() error {
+	return problem.New(problem.NotFound, "path_unknown", "There is nothing at this path. %s/docs lists what there is.", Prefix)
 }
 
 // begun reports whether an answer is on its way.

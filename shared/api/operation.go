@@ -3,10 +3,12 @@ package api
 import (
 	"context"
 	"maps"
+	"mime"
 	"net/http"
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -46,7 +48,11 @@ type Operation struct {
 // Register adds an operation. I and O are huma input and output structs; h's
 // error is a *problem.Error, or internal.
 func Register[I, O any](a *API, op Operation, h func(context.Context, *I) (*O, error)) {
-	huma.Register(a.huma, a.operation(op), func(ctx context.Context, in *I) (*O, error) {
+	described := a.operation(op)
+	for status, text := range op.Also {
+		described.Responses[strconv.Itoa(status)] = also[O](a, text)
+	}
+	huma.Register(a.huma, described, func(ctx context.Context, in *I) (*O, error) {
 		out, err := h(ctx, in)
 		if err != nil {
 			return nil, a.document(ctx, err)
@@ -68,13 +74,11 @@ func (a *API) operation(op Operation) huma.Operation {
 		BodyReadTimeout: a.cfg.Deadline + time.Second, // after the handler's end: net/http takes an end of reading for a client that left
 		Responses:       a.failures(op),
 	}
-	for status, text := range op.Also {
-		described.Responses[strconv.Itoa(status)] = &huma.Response{Description: text}
-	}
 	if op.Access != Anyone {
 		described.Security = []map[string][]string{{bearer: {}}}
 		described.Middlewares = huma.Middlewares{a.signedIn(op.Access)}
 	}
+	described.Middlewares = append(described.Middlewares, a.typed)
 	return described
 }
 
@@ -88,15 +92,33 @@ func (a *API) failures(op Operation) map[string]*huma.Response {
 	for _, s := range op.Errors {
 		statuses[s] = true
 	}
-	schema := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[document](), true, "Problem")
+	schema := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[document](), true, "")
 	answers := map[string]*huma.Response{}
 	for _, status := range slices.Sorted(maps.Keys(statuses)) {
-		answers[strconv.Itoa(status)] = &huma.Response{
+		answer := &huma.Response{
 			Description: http.StatusText(status),
 			Content:     map[string]*huma.MediaType{problemType: {Schema: schema}},
+			Headers:     map[string]*huma.Header{},
 		}
+		switch status {
+		case http.StatusUnauthorized:
+			answer.Headers["WWW-Authenticate"] = &huma.Header{Description: "What a token must be like (RFC 6750)", Schema: &huma.Schema{Type: huma.TypeString}}
+		case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+			answer.Headers["Retry-After"] = &huma.Header{Description: "When to try again, in seconds", Schema: &huma.Schema{Type: huma.TypeInteger}}
+		}
+		answers[strconv.Itoa(status)] = answer
 	}
 	return answers
+}
+
+// also describes a further answer of success, with the body of the first.
+func also[O any](a *API, text string) *huma.Response {
+	answer := &huma.Response{Description: text}
+	if body, ok := reflect.TypeFor[O]().FieldByName("Body"); ok {
+		schema := a.huma.OpenAPI().Components.Schemas.Schema(body.Type, true, "")
+		answer.Content = map[string]*huma.MediaType{jsonType: {Schema: schema}}
+	}
+	return answer
 }
 
 // callerKey is the context key of the caller.
@@ -135,8 +157,41 @@ func (a *API) caller(ctx huma.Context) (signin.Caller, error) {
 	return a.cfg.Verifier.Verify(ctx.Context(), token)
 }
 
-// plainStatus answers 400 where huma says 422: the contract knows one status
-// for what is malformed and what is invalid.
+// typed lets a request pass whose body, if the operation takes one, is JSON in
+// UTF-8. Media types ignore case (RFC 9110, 8.3.1); huma does not.
+func (a *API) typed(ctx huma.Context, next func(huma.Context)) {
+	r, w := humago.Unwrap(ctx)
+	body := ctx.Operation().RequestBody
+	if body == nil || r.ContentLength == 0 || r.Header.Get("Content-Type") == "" {
+		next(ctx)
+		return
+	}
+	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	_, takes := body.Content[media]
+	charset, packed := params["charset"], r.Header.Get("Content-Encoding")
+	if err != nil || !takes && media != jsonType || charset != "" && !strings.EqualFold(charset, "utf-8") || packed != "" {
+		a.fail(w, r, problem.New(problem.UnsupportedMedia, "content_type_unsupported", "Send the body as application/json in UTF-8, unpacked."))
+		return
+	}
+	r.Header.Set("Content-Type", media)
+	next(ctx)
+}
+
+const jsonType = "application/json"
+
+// Context is what a check of an input sees of its request. An input, or a type
+// within it, has a check if it has a method Resolve(Context) []error; its faults
+// are reported together with those that the schema finds.
+type Context = huma.Context
+
+// Fault is what a check finds: where it is, such as "body.handle", and what
+// would be right.
+func Fault(location, message string) error {
+	return &huma.ErrorDetail{Location: location, Message: message}
+}
+
+// plainStatus answers with the status of the contract where huma has one of its
+// own, such as 422: see rendered.
 func plainStatus(ctx huma.Context, next func(huma.Context)) { next(plainContext{ctx}) }
 
 // inner is huma.Context under a name that can be embedded: it has a method Context.
@@ -146,12 +201,9 @@ type plainContext struct{ inner }
 
 func (c plainContext) Unwrap() huma.Context { return c.inner }
 
-func (c plainContext) SetStatus(status int) { c.inner.SetStatus(plain(status)) }
-
-func plain(status int) int {
-	switch status {
-	case http.StatusUnprocessableEntity, http.StatusRequestTimeout:
-		return http.StatusBadRequest
+func (c plainContext) SetStatus(status int) {
+	if p := noted(c.Context()).problem; p != nil {
+		status = p.Kind.Status()
 	}
-	return status
+	c.inner.SetStatus(status)
 }

@@ -15,17 +15,20 @@ type Optional[T any] struct {
 	Set   bool // the member is there
 	Null  bool // and is null: remove
 	Value T
+
+	unfit bool // it is of another type, which the schema tells
 }
 
-// UnmarshalJSON is only called for a member that is there.
+// UnmarshalJSON is only called for a member that is there. It never fails, so
+// that one member of the wrong type does not hide the faults of the others.
 func (o *Optional[T]) UnmarshalJSON(body []byte) error {
-	o.Set = true
-	if string(body) == "null" {
-		o.Null = true
-		return nil
-	}
-	return json.Unmarshal(body, &o.Value)
+	o.Set, o.Null = true, string(body) == "null"
+	o.unfit = !o.Null && json.Unmarshal(body, &o.Value) != nil
+	return nil
 }
+
+// Given reports whether there is a value of the right type.
+func (o *Optional[T]) Given() bool { return o.Set && !o.Null && !o.unfit }
 
 // Schema describes the value, or null.
 func (o Optional[T]) Schema(r huma.Registry) *huma.Schema {

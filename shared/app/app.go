@@ -128,7 +128,12 @@ func (b *builder) people(store *storage.Container, provider identity.Provider, r
 		Provider: provider,
 		Ring:     ring,
 		Clean: func(ctx context.Context, rec *identity.Record) error {
-			return handles.Release(ctx, rec.Profile.Handle, rec.UserID())
+			for _, h := range rec.Handles {
+				if err := handles.Release(ctx, h, rec.UserID()); err != nil {
+					return err
+				}
+			}
+			return nil
 		},
 		Default: identity.Want{Scopes: []calling.Scope{calling.Chat, calling.VoIP}, Life: b.settings.life},
 		Now:     b.Now,

@@ -72,6 +72,17 @@ func (d *Directory) Holder(ctx context.Context, handle string) (string, error) {
 // Claim gives the handle to a user, before the profile says so. Conflict if
 // another user holds it.
 func (d *Directory) Claim(ctx context.Context, handle, userID string) error {
+	for range 3 {
+		err := d.claim(ctx, handle, userID)
+		if !errors.Is(err, storage.ErrExists) && !errors.Is(err, storage.ErrStale) {
+			return err
+		}
+		// Somebody was first: another user, or the same one on another device.
+	}
+	return taken()
+}
+
+func (d *Directory) claim(ctx context.Context, handle, userID string) error {
 	e, err := d.read(ctx, handle)
 	if err != nil {
 		return err
@@ -87,49 +98,45 @@ func (d *Directory) Claim(ctx context.Context, handle, userID string) error {
 	}
 	e.UserID, e.Since = userID, d.Now().UTC()
 	if e.ETag == "" {
-		err = d.Store.Create(ctx, e)
-	} else {
-		err = d.Store.Replace(ctx, e)
+		return d.Store.Create(ctx, e)
 	}
-	if errors.Is(err, storage.ErrExists) || errors.Is(err, storage.ErrStale) {
-		return taken() // another user was first
-	}
-	return err
+	return d.Store.Replace(ctx, e)
 }
 
 // Release takes a handle from a user who is leaving. One that the user does not
-// hold, or none, is no error.
+// hold is no error.
 func (d *Directory) Release(ctx context.Context, handle, userID string) error {
-	if handle == "" {
-		return nil
+	for range 3 {
+		e, err := d.read(ctx, handle)
+		if err != nil || e.UserID != userID {
+			return err
+		}
+		if err := d.Store.Delete(ctx, e); !errors.Is(err, storage.ErrStale) {
+			return err
+		}
+		// A change by the same user, on another device, has just claimed it anew.
 	}
-	e, err := d.read(ctx, handle)
-	if err != nil || e.UserID != userID {
-		return err
-	}
-	return d.remove(ctx, e)
+	return problem.New(problem.Unavailable, "handle_contended", "Too many changes at once. Try again.").After(time.Second)
 }
 
-// GiveUp frees a handle that the user's profile no longer says. It may come to
-// nothing, for then the handle is taken over by the next who wants it; one that
-// was claimed only just now is left to that in any case, because another change
-// by the same user may be about to say it.
-func (d *Directory) GiveUp(ctx context.Context, handle, userID string) {
+// GiveUp frees a handle that the user's profile no longer says, and reports
+// whether it is the user's no more. One that was claimed only just now stays for
+// a while, because another change by the same user may be about to say it.
+func (d *Directory) GiveUp(ctx context.Context, handle, userID string) (free bool) {
 	e, err := d.read(ctx, handle)
-	if err == nil && e.UserID == userID && d.Now().Sub(e.Since) >= settling {
-		err = d.remove(ctx, e)
+	switch {
+	case err != nil:
+	case e.UserID != userID:
+		return true
+	case d.Now().Sub(e.Since) < settling:
+		return false
+	default:
+		err = d.Store.Delete(ctx, e)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, storage.ErrStale) {
 		d.Log.WarnContext(ctx, "a handle that was given up is not free yet", "error", err)
 	}
-}
-
-func (d *Directory) remove(ctx context.Context, e *entry) error {
-	err := d.Store.Delete(ctx, e)
-	if errors.Is(err, storage.ErrStale) {
-		return nil // claimed anew meanwhile
-	}
-	return err
+	return err == nil
 }
 
 // abandoned reports whether the holder's profile no longer says the handle, and

@@ -16,7 +16,7 @@ func (r *Registry) allocate(ctx context.Context, rec *Record, who Subject, want 
 	fresh := rec.CreatedAt.IsZero()
 	if fresh {
 		rec.Kind, rec.Name, rec.TTL, rec.ErasedAt = who.Kind, who.name(), 0, time.Time{}
-		rec.Profile = Profile{DisplayName: who.DisplayName, Version: r.NewID()}
+		rec.Profile = Profile{DisplayName: CleanName(who.DisplayName), Version: r.NewID()}
 	}
 	r.begin(rec, allocate)
 	if err := r.save(ctx, rec); err != nil {
@@ -37,16 +37,32 @@ func (r *Registry) allocate(ctx context.Context, rec *Record, who Subject, want 
 		}
 		r.remember(ctx, rec, want, token)
 	})
-	switch {
-	case errors.Is(err, storage.ErrStale):
-		r.discard(ctx, id)
-		return outcome{}, err
-	case err != nil:
-		// It may be stored after all, so it must not be deleted.
-		r.Log.ErrorContext(ctx, "a new calling identity may not have been stored", "callingId", id, "error", err)
+	if err != nil {
+		r.abandon(ctx, rec, id, err)
 		return outcome{}, err
 	}
 	return outcome{record: rec, token: token, created: fresh}, nil
+}
+
+// abandon deals with an identity whose mapping could not be stored, as far as is
+// known. It must not be deleted if it was stored after all.
+func (r *Registry) abandon(ctx context.Context, rec *Record, id string, cause error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), workTime)
+	defer cancel()
+	now, err := r.read(ctx, Key{rec.PK, rec.ID})
+	if err == nil && now.CallingID == id {
+		return
+	}
+	// Where the claim is still ours, giving it up makes sure that a late write
+	// does not land.
+	if err == nil && now.Change != nil && now.Change.By == rec.Change.By {
+		err = r.release(ctx, now)
+	}
+	if err != nil {
+		r.Log.ErrorContext(ctx, "a new calling identity may not have been stored", "callingId", id, "error", cause)
+		return
+	}
+	r.discard(ctx, id)
 }
 
 func (who Subject) name() string {
@@ -92,12 +108,14 @@ func (r *Registry) settle(ctx context.Context, rec *Record, end func(*Record)) e
 
 // release gives a Change up after the provider failed: its lease lapses at
 // once, so that the next request need not wait for that.
-func (r *Registry) release(ctx context.Context, rec *Record) {
+func (r *Registry) release(ctx context.Context, rec *Record) error {
 	given := *rec.Change
 	given.Until = r.Now().Add(-time.Millisecond).UTC()
-	if err := r.settle(ctx, rec, func(rec *Record) { rec.Change = &given }); err != nil {
+	err := r.settle(ctx, rec, func(rec *Record) { rec.Change = &given })
+	if err != nil {
 		r.Log.WarnContext(ctx, "a claim was not released; it lapses by itself", "error", err)
 	}
+	return err
 }
 
 // discard deletes an identity that lost its race.
@@ -112,7 +130,7 @@ func (r *Registry) discard(ctx context.Context, id string) {
 // RevokeTokens ends every token of the identity. There being none, or no
 // identity, is no error.
 func (r *Registry) RevokeTokens(ctx context.Context, key Key) error {
-	_, err := r.together(ctx, key, revoke, func(ctx context.Context) (outcome, error) {
+	_, err := r.alone(ctx, key, func(ctx context.Context) (outcome, error) {
 		for range tries {
 			rec, err := r.rest(ctx, key)
 			if err != nil || !rec.mapped() {
@@ -150,8 +168,7 @@ func (r *Registry) revoke(ctx context.Context, rec *Record) error {
 // For a while a mark stays (the key and the time, nothing else), so that a
 // request that was under way does not bring the identity back.
 func (r *Registry) Erase(ctx context.Context, key Key, ready func(*Record) error) error {
-	// Not shared with other callers: each has conditions of its own.
-	_, err := r.together(ctx, key, erase+r.NewID(), func(ctx context.Context) (outcome, error) {
+	_, err := r.alone(ctx, key, func(ctx context.Context) (outcome, error) {
 		for range tries {
 			rec, err := r.read(ctx, key)
 			if err != nil {
@@ -160,7 +177,7 @@ func (r *Registry) Erase(ctx context.Context, key Key, ready func(*Record) error
 			if err := ready(rec); err != nil {
 				return outcome{}, err
 			}
-			if err = r.erase(ctx, rec, r.Now); !errors.Is(err, storage.ErrStale) {
+			if err = r.erase(ctx, rec); !errors.Is(err, storage.ErrStale) {
 				return outcome{}, err
 			}
 		}
@@ -170,9 +187,8 @@ func (r *Registry) Erase(ctx context.Context, key Key, ready func(*Record) error
 }
 
 // erase makes one attempt, whatever else is under way: work that others have
-// begun finds the document changed and undoes itself. ended tells the time that
-// requests must have come after to begin anew.
-func (r *Registry) erase(ctx context.Context, rec *Record, ended func() time.Time) error {
+// begun finds the document changed and undoes itself.
+func (r *Registry) erase(ctx context.Context, rec *Record) error {
 	r.begin(rec, erase)
 	rec.TTL = 0
 	if err := r.save(ctx, rec); err != nil {
@@ -187,7 +203,7 @@ func (r *Registry) erase(ctx context.Context, rec *Record, ended func() time.Tim
 		return err
 	}
 	return r.settle(ctx, rec, func(rec *Record) {
-		*rec = Record{Head: rec.Head, Kind: rec.Kind, Generation: rec.Generation + 1, ErasedAt: ended().UTC()}
+		*rec = Record{Head: rec.Head, Kind: rec.Kind, Generation: rec.Generation + 1, ErasedAt: r.Now().UTC()}
 		rec.TTL = int(remember.Seconds())
 	})
 }

@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -61,6 +62,9 @@ type Provider interface {
 	Issue(ctx context.Context, id string, scopes []calling.Scope, life time.Duration) (calling.Token, error)
 	Revoke(ctx context.Context, id string) error
 	Delete(ctx context.Context, id string) error
+	// Resource names the resource behind the provider and the key that its tokens
+	// depend on: tokens issued under another name are of no use.
+	Resource() string
 }
 
 // Config is what a Registry needs. Ring may be nil: tokens are then kept in
@@ -112,32 +116,39 @@ func (r *Registry) Get(ctx context.Context, key Key) (*Record, error) {
 // Ensure returns the subject's record and makes it first where there is none:
 // created is true for the one call that made it.
 func (r *Registry) Ensure(ctx context.Context, who Subject) (rec *Record, created bool, err error) {
-	arrived := r.Now()
 	rec, err = r.read(ctx, who.Key)
 	if err != nil || rec.mapped() && rec.Change == nil {
 		return rec, false, err
 	}
 	mine := false
-	done, err := r.together(ctx, who.Key, "ensure", func(ctx context.Context) (outcome, error) {
-		mine = true
-		return r.issue(ctx, who, r.Default, arrived)
+	done, err := r.since(rec, func(from arrival) (outcome, error) {
+		return r.together(ctx, who.Key, "ensure", func(ctx context.Context) (outcome, error) {
+			mine = true
+			return r.issue(ctx, who, r.Default, from)
+		})
 	})
 	return done.record, done.created && mine, err
 }
 
-// Update changes the profile and gives it a new version. change may run more
-// than once, each time on a fresh copy, and its error ends the update. NotFound
-// if there is no mapping.
+// Update changes the record's profile, kind or handles; a profile that changes
+// gets a new version. change may run more than once, each time on a fresh copy,
+// and its error ends the update. NotFound if there is no mapping.
 func (r *Registry) Update(ctx context.Context, key Key, change func(*Record) error) (*Record, error) {
 	for range tries {
 		rec, err := r.Get(ctx, key)
 		if err != nil {
 			return nil, err
 		}
+		was := *rec
 		if err := change(rec); err != nil {
 			return nil, err
 		}
-		rec.Profile.Version = r.NewID()
+		switch {
+		case rec.Profile != was.Profile || rec.Kind != was.Kind:
+			rec.Profile.Version = r.NewID()
+		case slices.Equal(rec.Handles, was.Handles):
+			return rec, nil
+		}
 		err = r.save(ctx, rec)
 		if !errors.Is(err, storage.ErrStale) {
 			return rec, err
@@ -166,6 +177,35 @@ func (r *Registry) save(ctx context.Context, rec *Record) error {
 		return storage.ErrStale
 	}
 	return err
+}
+
+// arrival is what a request found when it came: what was erased before that does
+// not concern it, what is erased after ends it.
+type arrival struct {
+	generation int  // of the record
+	givenUp    bool // it was being erased, and its holder had given up
+}
+
+// since runs work for a request that found rec when it came. Work that others
+// have begun earlier may end with what the request should not see: a token from
+// before a revocation, or the news of an erasure that was over. Then it is begun
+// anew.
+func (r *Registry) since(rec *Record, work func(arrival) (outcome, error)) (outcome, error) {
+	from := arrival{
+		generation: rec.Generation,
+		givenUp:    rec.Change != nil && rec.Change.Do == erase && r.Now().After(rec.Change.Until),
+	}
+	for range tries {
+		done, err := work(from)
+		gone, erased := errors.AsType[erased](err)
+		switch {
+		case erased && gone.generation <= from.generation:
+		case err == nil && done.record.Generation < from.generation:
+		default:
+			return done, err
+		}
+	}
+	return outcome{}, contended()
 }
 
 // outcome is what a piece of work ends with.
@@ -197,9 +237,15 @@ func (r *Registry) together(ctx context.Context, key Key, what string, work func
 		if errors.Is(ctx.Err(), context.Canceled) {
 			return outcome{}, ctx.Err()
 		}
-		return outcome{}, problem.New(problem.UpstreamTimeout, "identity_pending",
-			"Your calling identity is still being prepared. Try again in a moment.").After(time.Second).Because(ctx.Err())
+		return outcome{}, pending(ctx)
 	}
+}
+
+// alone runs work for one caller only: a revocation or an erasure that others
+// began earlier may have been over for what this one means to end, and each
+// caller has conditions of its own.
+func (r *Registry) alone(ctx context.Context, key Key, work func(context.Context) (outcome, error)) (outcome, error) {
+	return r.together(ctx, key, "alone "+r.NewID(), work)
 }
 
 func unknown(key Key) error {
@@ -208,6 +254,11 @@ func unknown(key Key) error {
 		detail = "There is no bot or service of this name. PUT makes it."
 	}
 	return problem.New(problem.NotFound, "identity_unknown", "%s", detail)
+}
+
+func pending(ctx context.Context) error {
+	return problem.New(problem.UpstreamTimeout, "identity_pending", "This identity is still being worked on. Try again in a moment.").
+		After(time.Second).Because(ctx.Err())
 }
 
 func contended() error {

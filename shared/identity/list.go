@@ -9,7 +9,7 @@ import (
 )
 
 // listed asks for one more than a page, to know whether there is another.
-const listed = `SELECT * FROM c WHERE c.type = @type AND c.id > @after AND NOT IS_DEFINED(c.erasedAt) AND IS_DEFINED(c.createdAt) ORDER BY c.id OFFSET 0 LIMIT @limit`
+const listed = `SELECT * FROM c WHERE c.type = @type AND c.id > @after AND IS_DEFINED(c.createdAt) AND (NOT IS_DEFINED(c.change) OR c.change["do"] != "erase") ORDER BY c.id OFFSET 0 LIMIT @limit`
 
 // Services lists bots and services by name, at most limit of them after the
 // named one; more tells whether others follow. It costs one query.
@@ -31,9 +31,7 @@ func (r *Registry) Services(ctx context.Context, after string, limit int) (recor
 			if err := json.Unmarshal(doc, rec); err != nil {
 				return nil, false, errors.New("identity: a stored document does not have the expected form")
 			}
-			if rec.mapped() {
-				records = append(records, rec)
-			}
+			records = append(records, rec)
 		}
 		if page.Continuation == "" || len(records) > limit {
 			break

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"time"
+	"unicode"
 
 	"switchboard/shared/problem"
 	"switchboard/shared/storage"
@@ -53,9 +54,10 @@ type Record struct {
 	CallingID  string    `json:"callingId,omitempty"` // the provider's identity; empty while there is none
 	CreatedAt  time.Time `json:"createdAt,omitzero"`  // of the mapping
 	Profile    Profile   `json:"profile"`
-	Tokens     []kept    `json:"tokens,omitempty"` // sealed, the newest first
-	Generation int       `json:"generation"`       // counts up whenever all tokens end
-	Change     *Change   `json:"change,omitempty"` // work with the provider that is under way
+	Handles    []string  `json:"handles,omitempty"` // claimed and not known to be free again
+	Tokens     []kept    `json:"tokens,omitempty"`  // sealed, the newest first
+	Generation int       `json:"generation"`        // counts up whenever all tokens end
+	Change     *Change   `json:"change,omitempty"`  // work with the provider that is under way
 	ErasedAt   time.Time `json:"erasedAt,omitzero"`
 }
 
@@ -126,14 +128,35 @@ func (r *Registry) rest(ctx context.Context, key Key) (*Record, error) {
 	}
 }
 
-// takeOver finishes a revocation or an erasure whose holder is gone. Who came
-// after the holder had given an erasure up may begin anew.
+// takeOver finishes a revocation or an erasure whose holder is gone.
 func (r *Registry) takeOver(ctx context.Context, rec *Record) error {
 	if rec.Change.Do == revoke {
 		return r.revoke(ctx, rec)
 	}
-	lapsed := rec.Change.Until
-	return r.erase(ctx, rec, func() time.Time { return lapsed })
+	return r.erase(ctx, rec)
+}
+
+// CleanName makes a name from elsewhere, such as a token's claim, one that may be
+// shown: at most 256 characters, none of them a control character or one that
+// turns the direction of writing.
+func CleanName(name string) string {
+	runes := []rune(strings.TrimSpace(strings.Map(func(c rune) rune {
+		if !showable(c) {
+			return -1
+		}
+		return c
+	}, name)))
+	return string(runes[:min(len(runes), MaxName)])
+}
+
+// ValidName reports whether a name may be shown as it is; the empty one may not.
+func ValidName(name string) bool { return name != "" && CleanName(name) == name }
+
+// MaxName is the longest display name, in characters: what ACS shows at most.
+const MaxName = 256
+
+func showable(c rune) bool {
+	return c != unicode.ReplacementChar && !unicode.IsControl(c) && !unicode.Is(unicode.Bidi_Control, c)
 }
 
 // pause waits between two looks at a document: longer each time, never in step
@@ -144,7 +167,6 @@ func pause(ctx context.Context, turn int) error {
 	case <-time.After(wait/2 + rand.N(wait)):
 		return nil
 	case <-ctx.Done():
-		return problem.New(problem.UpstreamTimeout, "identity_pending",
-			"Your calling identity is still being prepared. Try again in a moment.").After(time.Second).Because(ctx.Err())
+		return pending(ctx)
 	}
 }

@@ -41,7 +41,6 @@ type Grant struct {
 // left: then it costs one read. Conflict if the identity is, or was meanwhile,
 // erased.
 func (r *Registry) Token(ctx context.Context, who Subject, want Want) (Grant, error) {
-	arrived := r.Now()
 	rec, err := r.read(ctx, who.Key)
 	if err != nil {
 		return Grant{}, err
@@ -49,31 +48,26 @@ func (r *Registry) Token(ctx context.Context, who Subject, want Want) (Grant, er
 	if token, ok := r.warm(ctx, rec, want); ok {
 		return grant(rec, want, token), nil
 	}
-	for range tries {
-		done, err := r.together(ctx, who.Key, want.key(), func(ctx context.Context) (outcome, error) {
-			return r.issue(ctx, who, want, arrived)
+	done, err := r.since(rec, func(from arrival) (outcome, error) {
+		return r.together(ctx, who.Key, want.key(), func(ctx context.Context) (outcome, error) {
+			return r.issue(ctx, who, want, from)
 		})
-		if err == nil {
-			return grant(done.record, want, done.token), nil
-		}
-		// The work was begun by an earlier caller, too early for the erasure
-		// that ended before this one came: begin it anew.
-		if gone, ok := errors.AsType[erased](err); !ok || !arrived.After(gone.at) {
-			return Grant{}, err
-		}
+	})
+	if err != nil {
+		return Grant{}, err
 	}
-	return Grant{}, contended()
+	return grant(done.record, want, done.token), nil
 }
 
 func grant(rec *Record, want Want, token calling.Token) Grant {
 	return Grant{CallingID: rec.CallingID, Scopes: want.Scopes, Token: token}
 }
 
-// erased refuses a request that arrived before the identity was erased: it must
+// erased refuses a request that came before the identity was erased: it must
 // not bring it back.
 type erased struct {
 	error
-	at time.Time
+	generation int // of the mark that the erasure left
 }
 
 func (e erased) Unwrap() error { return e.error }
@@ -81,16 +75,16 @@ func (e erased) Unwrap() error { return e.error }
 // issue gets a token from the provider and keeps it, with an identity made
 // first where there is none. It starts over whenever the document changed
 // meanwhile, since then the token may have been revoked.
-func (r *Registry) issue(ctx context.Context, who Subject, want Want, arrived time.Time) (outcome, error) {
+func (r *Registry) issue(ctx context.Context, who Subject, want Want, from arrival) (outcome, error) {
 	for range tries {
 		rec, err := r.rest(ctx, who.Key)
 		if err != nil {
 			return outcome{}, err
 		}
-		if !rec.ErasedAt.IsZero() && !arrived.After(rec.ErasedAt) {
-			return outcome{}, erased{at: rec.ErasedAt, error: problem.New(problem.Conflict, "identity_erased", "This identity was deleted while the request was under way.")}
+		if !rec.ErasedAt.IsZero() && rec.Generation > from.generation && !from.givenUp {
+			return outcome{}, erased{generation: rec.Generation, error: problem.New(problem.Conflict, "identity_erased", "This identity was deleted while the request was under way.")}
 		}
-		if who.MustExist && (rec.ETag == "" || !rec.ErasedAt.IsZero()) {
+		if who.MustExist && rec.CreatedAt.IsZero() {
 			return outcome{}, unknown(who.Key)
 		}
 		if token, ok := r.warm(ctx, rec, want); ok {
@@ -119,6 +113,7 @@ func (r *Registry) renew(ctx context.Context, rec *Record, who Subject, want Wan
 	if err != nil {
 		return outcome{}, err
 	}
+	rec.Change = nil // of an allocation that came to nothing: the identity is there after all
 	if err := r.keep(ctx, rec, want, token); err != nil {
 		return outcome{}, err
 	}
@@ -148,7 +143,7 @@ func (r *Registry) keep(ctx context.Context, rec *Record, want Want, token calli
 
 // kept is a token as it is kept. Sealed is empty for one in memory.
 type kept struct {
-	For        string    `json:"for"` // Want.key
+	For        string    `json:"for"` // what it was wanted for, and the provider's resource
 	IssuedAt   time.Time `json:"issuedAt"`
 	ExpiresOn  time.Time `json:"expiresOn"`
 	Sealed     string    `json:"sealed"`
@@ -163,13 +158,13 @@ const maxKept = 4
 // remember puts the token into the record, sealed, or into memory. A token that
 // cannot be sealed is good all the same; the next request is just not warm.
 func (r *Registry) remember(ctx context.Context, rec *Record, want Want, token calling.Token) {
-	k := kept{For: want.key(), IssuedAt: r.Now().UTC(), ExpiresOn: token.ExpiresOn.UTC()}
+	k := kept{For: r.purpose(want), IssuedAt: r.Now().UTC(), ExpiresOn: token.ExpiresOn.UTC()}
 	if r.Ring == nil {
 		k.plain, k.generation = token.Value, rec.Generation
-		r.memory.Add(rec.place()+k.For, k)
+		r.memory.Add(rec.place(k.For), k)
 		return
 	}
-	sealed, err := r.Ring.Seal(ctx, []byte(token.Value), rec.place())
+	sealed, err := r.Ring.Seal(ctx, []byte(token.Value), rec.place(k.For))
 	if err != nil {
 		r.Log.ErrorContext(ctx, "a token could not be sealed and is not kept; check the key ring", "error", err)
 		return
@@ -184,12 +179,12 @@ func (r *Registry) warm(ctx context.Context, rec *Record, want Want) (calling.To
 	if !rec.mapped() || rec.Change != nil {
 		return calling.Token{}, false
 	}
-	k, ok := r.find(rec, want.key())
+	k, ok := r.find(rec, r.purpose(want))
 	if !ok || !k.fresh(r.Now()) {
 		return calling.Token{}, false
 	}
 	if r.Ring != nil {
-		plain, err := r.Ring.Open(ctx, k.Sealed, rec.place())
+		plain, err := r.Ring.Open(ctx, k.Sealed, rec.place(k.For))
 		if err != nil {
 			r.Log.WarnContext(ctx, "a stored token does not open; issuing anew", "error", err)
 			return calling.Token{}, false
@@ -201,7 +196,7 @@ func (r *Registry) warm(ctx context.Context, rec *Record, want Want) (calling.To
 
 func (r *Registry) find(rec *Record, wanted string) (kept, bool) {
 	if r.Ring == nil {
-		k, ok := r.memory.Get(rec.place() + wanted)
+		k, ok := r.memory.Get(rec.place(wanted))
 		return k, ok && k.generation == rec.Generation
 	}
 	i := slices.IndexFunc(rec.Tokens, func(k kept) bool { return k.For == wanted })
@@ -218,5 +213,10 @@ func (k kept) fresh(now time.Time) bool {
 	return k.ExpiresOn.Sub(now) >= min(15*time.Minute, k.ExpiresOn.Sub(k.IssuedAt)/2)
 }
 
-// place binds a sealed token to its document and its identity.
-func (rec *Record) place() string { return rec.PK + "\x00" + rec.ID + "\x00" + rec.CallingID }
+// purpose names what a token that is kept is good for.
+func (r *Registry) purpose(want Want) string { return want.key() + "@" + r.Provider.Resource() }
+
+// place binds a sealed token to its document, its identity and its purpose.
+func (rec *Record) place(purpose string) string {
+	return strings.Join([]string{rec.PK, rec.ID, rec.CallingID, purpose}, "\x00")
+}

@@ -25,6 +25,7 @@ import (
 	"switchboard/shared/localacs"
 	"switchboard/shared/localcosmos"
 	"switchboard/shared/localoidc"
+	"switchboard/shared/seal"
 	"switchboard/shared/signin"
 	"switchboard/shared/storage"
 )
@@ -68,39 +69,43 @@ const (
 func schema() storage.Schema { return storage.Schema{Database: "switchboard", Container: "main"} }
 
 // Open starts the services. With Options.Data they go on with what they kept
-// there.
-func Open(ctx context.Context, o Options) (c *Cloud, err error) {
+// there; a directory serves one process at a time.
+func Open(ctx context.Context, o Options) (*Cloud, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	c = &Cloud{now: o.Now}
-	defer func() {
-		if err != nil {
-			c.Close()
-		}
-	}()
+	c := &Cloud{now: o.Now}
+	if err := c.open(ctx, o); err != nil {
+		c.Close() // what was opened; why it was not all is what counts
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *Cloud) open(ctx context.Context, o Options) (err error) {
 	if o.Data != "" {
 		if err := os.MkdirAll(o.Data, 0o700); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if c.sealingKey, err = o.sealingKey(); err != nil {
-		return nil, err
-	}
-	if c.OIDC, err = localoidc.New(localoidc.Options{Issuer: o.Issuer, KeyFile: o.file("oidc.key"), SigningKey: o.SigningKey, Now: o.Now, Log: o.Log}); err != nil {
-		return nil, err
-	}
+	// The stores first: they refuse a directory that another process uses.
 	if c.ACS, err = localacs.New(localacs.Options{Path: o.file("acs.db"), SigningKey: o.SigningKey, Now: o.Now}); err != nil {
-		return nil, err
+		return err
 	}
 	if c.Cosmos, err = localcosmos.Open(localcosmos.Options{Path: o.file("cosmos.db"), Now: o.Now}); err != nil {
-		return nil, err
+		return err
+	}
+	if c.sealingKey, err = sealingKey(o.file("sealing.key")); err != nil {
+		return err
+	}
+	if c.OIDC, err = localoidc.New(localoidc.Options{Issuer: o.Issuer, KeyFile: o.file("oidc.key"), SigningKey: o.SigningKey, Now: o.Now, Log: o.Log}); err != nil {
+		return err
 	}
 	c.OIDCFaults, c.ACSFaults, c.CosmosFaults = faults.Wrap(c.OIDC), faults.Wrap(c.ACS), faults.Wrap(c.Cosmos)
-	return c, c.provision(ctx)
+	return c.provision(ctx)
 }
 
 func (o Options) file(name string) string {
@@ -110,22 +115,31 @@ func (o Options) file(name string) string {
 	return filepath.Join(o.Data, name)
 }
 
-// sealingKey is made once and kept beside the data that it opens.
-func (o Options) sealingKey() (string, error) {
-	if file := o.file("sealing.key"); file != "" {
-		if kept, err := os.ReadFile(file); err == nil {
+// sealingKey is made once and kept beside the data that it opens; an empty file
+// name keeps it in memory.
+func sealingKey(file string) (string, error) {
+	if file != "" {
+		kept, err := os.ReadFile(file)
+		if err == nil {
+			if _, err := seal.ParseKeys(string(kept)); err != nil {
+				return "", fmt.Errorf("%s is damaged: %w; delete it to have a new key made", file, err)
+			}
 			return string(kept), nil
-		} else if !errors.Is(err, os.ErrNotExist) {
+		}
+		if !errors.Is(err, os.ErrNotExist) {
 			return "", err
 		}
 	}
 	secret := make([]byte, 32)
 	rand.Read(secret)
 	key := "local:" + base64.StdEncoding.EncodeToString(secret)
-	if file := o.file("sealing.key"); file != "" {
-		return key, os.WriteFile(file, []byte(key), 0o600)
+	if file == "" {
+		return key, nil
 	}
-	return key, nil
+	if err := os.WriteFile(file+".new", []byte(key), 0o600); err != nil {
+		return "", err
+	}
+	return key, os.Rename(file+".new", file)
 }
 
 // provision makes the container as the templates would.

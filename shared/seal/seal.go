@@ -65,8 +65,8 @@ func ParseKeys(text string) (Static, error) {
 
 const (
 	refreshEvery = 10 * time.Minute // how long a ring is used before its source is asked again
-	retryEvery   = 30 * time.Second // and how often at most, when asking fails or a key is unknown
-	askTimeout   = 5 * time.Second
+	retryEvery   = 15 * time.Second // and how often at most, when asking fails or a key is unknown
+	askTimeout   = time.Second      // a token that cannot be sealed is given all the same, so nobody waits for long
 )
 
 // Ring seals and opens with the keys of a Source, which it asks on first use
@@ -77,10 +77,11 @@ type Ring struct {
 
 	asking singleflight.Group
 
-	mu    sync.Mutex
-	keys  []opened
-	asked time.Time // when the source was last asked for newer keys
-	read  time.Time // when it last answered
+	mu     sync.Mutex
+	keys   []opened
+	asked  time.Time // when the source was last asked
+	read   time.Time // when it last answered
+	failed error     // why there are no keys
 }
 
 type opened struct {
@@ -143,54 +144,58 @@ func (r *Ring) find(ctx context.Context, id string) (opened, error) {
 	return opened{}, ErrUnknownKey
 }
 
-// ring returns the keys. When they are old, or fresh ones are wanted, the
-// source is asked, by one caller at a time; meanwhile, and while the source is
-// away, the old keys go on.
+// ring returns the keys. Old ones go on while the source is asked for newer, by
+// one caller at a time and behind its back, unless fresh ones are wanted. A
+// source that failed is left alone for a while.
 func (r *Ring) ring(ctx context.Context, fresh bool) ([]opened, error) {
 	r.mu.Lock()
 	now := r.now()
-	keys, due := r.keys, fresh || now.Sub(r.read) >= refreshEvery
-	if len(keys) > 0 {
-		if !due || now.Sub(r.asked) < retryEvery {
-			r.mu.Unlock()
-			return keys, nil
-		}
+	keys, ask := r.keys, now.Sub(r.asked) >= retryEvery && (fresh || now.Sub(r.read) >= refreshEvery)
+	if ask {
 		r.asked = now
 	}
+	failed := r.failed
 	r.mu.Unlock()
+	if !ask && !(len(keys) == 0 && failed == nil) {
+		return keys, failed
+	}
 	asked := r.asking.DoChan("", func() (any, error) {
 		// Not this caller's context: others wait for the same answer.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 		defer cancel()
 		return r.ask(ctx)
 	})
+	if len(keys) > 0 && !fresh {
+		return keys, nil
+	}
 	select {
 	case answer := <-asked:
-		if answer.Err == nil {
-			return answer.Val.([]opened), nil
-		}
-		if len(keys) > 0 {
+		if answer.Err != nil && len(keys) > 0 {
 			return keys, nil
 		}
-		return nil, fmt.Errorf("seal: no keys: %w", answer.Err)
+		ring, _ := answer.Val.([]opened)
+		return ring, answer.Err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 }
 
-func (r *Ring) ask(ctx context.Context) ([]opened, error) {
+// ask asks the source and notes what came of it.
+func (r *Ring) ask(ctx context.Context) (ring []opened, err error) {
 	listed, err := r.source.Keys(ctx)
-	if err != nil {
-		return nil, err
-	}
-	keys, err := open(listed)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		ring, err = open(listed)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.keys, r.read, r.asked = keys, r.now(), r.now()
-	return keys, nil
+	r.asked = r.now()
+	if err == nil {
+		r.keys, r.read, r.failed = ring, r.now(), nil
+	} else if len(r.keys) == 0 {
+		r.failed = fmt.Errorf("seal: no keys: %w", err)
+		return nil, r.failed
+	}
+	return r.keys, nil
 }
 
 // keyID matches what Key.ID allows.

@@ -45,8 +45,10 @@ func translate(err error) error {
 		return err
 	case code == 0:
 		return problem.New(problem.Unavailable, "storage_unavailable", "The storage cannot be reached. Try again.").After(time.Second).Because(err)
-	case code == http.StatusNotFound && !missingContainer(err):
+	case code == http.StatusNotFound && substatus(err) == "":
 		return ErrNotFound
+	case code == http.StatusNotFound && substatus(err) == "1002": // this replica has not caught up
+		return problem.New(problem.Unavailable, "storage_throttled", "The storage is busy. Try again.").After(time.Second).Because(short(err))
 	case code == http.StatusConflict:
 		return ErrExists
 	case code == http.StatusPreconditionFailed:
@@ -56,8 +58,12 @@ func translate(err error) error {
 	case code == http.StatusRequestTimeout, code == http.StatusGatewayTimeout:
 		return problem.New(problem.UpstreamTimeout, "storage_timeout", "The storage did not answer in time. Try again.").Because(short(err))
 	default:
-		return problem.New(problem.Upstream, "storage_failed", "The storage failed. Try again; if it stays, report the request id.").Because(short(err))
+		return failed().Because(short(err))
 	}
+}
+
+func failed() *problem.Error {
+	return problem.New(problem.Upstream, "storage_failed", "The storage failed. Try again; if it stays, report the request id.")
 }
 
 // status is the HTTP status of an answer, 0 where there was none.
@@ -68,18 +74,30 @@ func status(err error) int {
 	return 0
 }
 
-// missingContainer tells a missing database or container from a missing
-// document: sub-status 1003.
-func missingContainer(err error) bool {
-	re, ok := errors.AsType[*azcore.ResponseError](err)
-	return ok && re.RawResponse != nil && re.RawResponse.Header.Get("x-ms-substatus") == "1003"
+// substatus tells answers of one status apart: a missing document has none, or
+// 0; a missing container has 1003.
+func substatus(err error) string {
+	if code := header(err, "x-ms-substatus"); code != "0" {
+		return code
+	}
+	return ""
 }
 
-func retryAfter(err error) time.Duration {
+func header(err error, name string) string {
 	if re, ok := errors.AsType[*azcore.ResponseError](err); ok && re.RawResponse != nil {
-		if ms, err := strconv.ParseFloat(re.RawResponse.Header.Get("x-ms-retry-after-ms"), 64); err == nil && ms > 0 {
-			return time.Duration(ms * float64(time.Millisecond))
-		}
+		return re.RawResponse.Header.Get(name)
+	}
+	return ""
+}
+
+// retryAfter is when the store wants to be asked again, a second if it does not
+// say.
+func retryAfter(err error) time.Duration {
+	if ms, err := strconv.ParseFloat(header(err, "x-ms-retry-after-ms"), 64); err == nil && ms > 0 {
+		return time.Duration(ms * float64(time.Millisecond))
+	}
+	if seconds, err := strconv.Atoi(header(err, "Retry-After")); err == nil && seconds > 0 {
+		return time.Duration(seconds) * time.Second
 	}
 	return time.Second
 }
@@ -95,9 +113,5 @@ func short(err error) error {
 	if !ok {
 		return err
 	}
-	e := answerError{status: strconv.Itoa(re.StatusCode)}
-	if re.RawResponse != nil {
-		e.substatus = re.RawResponse.Header.Get("x-ms-substatus")
-	}
-	return e
+	return answerError{status: strconv.Itoa(re.StatusCode), substatus: header(err, "x-ms-substatus")}
 }

@@ -176,11 +176,10 @@ func (c *Container) Query(ctx context.Context, q Query) (Page, error) {
 	return page, nil
 }
 
-// decode reads a stored document; what does not decode is a defect, not the
-// client's fault.
+// decode reads a stored document. Its text is not repeated in the error.
 func decode(body []byte, d Document) error {
-	if err := json.Unmarshal(body, d); err != nil {
-		return errors.New("storage: a stored document does not have the expected form")
+	if json.Unmarshal(body, d) != nil {
+		return failed().Because(errors.New("storage: a document does not have the expected form"))
 	}
 	return nil
 }
