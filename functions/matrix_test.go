@@ -217,12 +217,18 @@ func TestDescription(t *testing.T) {
 					t.Errorf("%s %s: %s is described as %v", method, path, status, got)
 				}
 			}
+			if created, ok := responses["201"].(map[string]any); ok && created["content"] == nil {
+				t.Errorf("%s %s: 201 is described without its body", method, path)
+			}
 			if _, ok := responses["422"]; ok {
 				t.Errorf("%s %s: describes 422, which is never answered", method, path)
 			}
 		}
 	}
 	page := string(b.Nobody().Get("/api/docs").Want(http.StatusOK).Body)
+	if body := string(b.Nobody().Get("/api/openapi.json").Body); strings.Contains(body, "ErrorModel") || !strings.Contains(body, `"Problem"`) {
+		t.Error("the description speaks of errors that are never answered")
+	}
 	parts := regexp.MustCompile(`(?:src|href)="([^"]+)"`).FindAllStringSubmatch(page, -1)
 	if len(parts) == 0 {
 		t.Errorf("the documentation page has no parts: %s", page)

@@ -30,13 +30,13 @@ type flags struct {
 func parse(args []string) (flags, error) {
 	f := flags{log: slog.LevelWarn}
 	set := flag.NewFlagSet("dev", flag.ContinueOnError)
-	set.StringVar(&f.addr, "addr", "127.0.0.1:7071", "`address` of the functions and the OpenID provider")
+	set.StringVar(&f.addr, "addr", "127.0.0.1:7071", "`address` of the functions and the OpenID provider; port 0 takes the data's last port, or a free one.\nUsers belong to their provider's address: at another one they are others")
 	set.StringVar(&f.cosmos, "cosmos", "127.0.0.1:8081", "`address` of the Cosmos DB-compatible store")
 	set.StringVar(&f.acs, "acs", "127.0.0.1:8082", "`address` of the ACS identity service")
 	set.StringVar(&f.graph, "graph", "127.0.0.1:8083", "`address` of the Graph service (comes with the meetings; not served yet)")
 	set.StringVar(&f.hubs, "hubs", "127.0.0.1:8084", "`address` of the Notification Hubs service (comes with the notifications; not served yet)")
 	set.StringVar(&f.data, "data", ".switchboard", "`directory` of the data; empty keeps it in memory")
-	set.BoolVar(&f.tls, "tls", false, "serve the local cloud services over TLS, with a CA made at <data>/ca.pem")
+	set.BoolVar(&f.tls, "tls", false, "serve the local cloud services over TLS, with a CA made anew at every start, <data>/ca.pem")
 	set.BoolVar(&f.json, "json", false, "print one line of JSON when ready instead of text")
 	set.TextVar(&f.log, "log", f.log, "what to log on stderr: `level` debug, info, warn or error")
 	set.StringVar(&f.as, "as", "", "sign requests without a token in as this `user`, to try clients that cannot sign in")
@@ -55,6 +55,7 @@ func parse(args []string) (flags, error) {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // the second interrupt does not wait
 	f, err := parse(os.Args[1:])
 	switch err {
 	case nil:

@@ -3,14 +3,17 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sync/errgroup"
 
@@ -78,24 +81,31 @@ func handler(ctx context.Context, f flags, cloud *local.Cloud, log *slog.Logger)
 	if err != nil {
 		return nil, err
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/oidc/", cloud.OIDCFaults)
-	mux.Handle("GET /{$}", http.RedirectHandler("/api/docs", http.StatusFound))
-	mux.Handle("/", program.HTTP)
-	if f.as == "" {
-		return mux, nil
+	deployed := program.HTTP
+	if f.as != "" {
+		if _, err := cloud.OIDC.Token(f.as); err != nil {
+			return nil, fmt.Errorf("-as: %w", err)
+		}
+		deployed = signedInAs(cloud, f.as, deployed)
 	}
-	if _, err := cloud.OIDC.Token(f.as); err != nil {
-		return nil, fmt.Errorf("-as: %w", err)
-	}
-	return signedInAs(cloud, f.as, mux), nil
+	// No ServeMux: it would answer in its own words before the program does.
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/oidc/"):
+			cloud.OIDCFaults.ServeHTTP(w, r)
+		case r.URL.Path == "/":
+			http.Redirect(w, r, "/api/docs", http.StatusFound)
+		default:
+			deployed.ServeHTTP(w, r)
+		}
+	}), nil
 }
 
 // signedInAs gives requests without a token one of the user's, as a front end
 // with built-in sign-in would. Sample apps that cannot sign in work with it.
 func signedInAs(cloud *local.Cloud, user string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") == "" && strings.HasPrefix(r.URL.Path, "/api/") {
+		if r.Header.Get("Authorization") == "" {
 			if token, err := cloud.OIDC.Token(user); err == nil {
 				r.Header.Set("Authorization", "Bearer "+token)
 			}
@@ -115,6 +125,7 @@ type listeners struct{ functions, cosmos, acs listener }
 // listen opens every port, before anything else is done, so that a second dev
 // on the same ports says so at once.
 func listen(f flags) (l listeners, err error) {
+	f.addr = lastAddress(f)
 	var authority *authority
 	scheme := "http"
 	if f.tls {
@@ -128,8 +139,12 @@ func listen(f flags) (l listeners, err error) {
 		addr   string
 		scheme string
 	}{{&l.functions, f.addr, "http"}, {&l.cosmos, f.cosmos, scheme}, {&l.acs, f.acs, scheme}} {
-		if open.at.Listener, err = net.Listen("tcp", open.addr); err != nil {
+		open.at.Listener, err = net.Listen("tcp", open.addr)
+		switch {
+		case errors.Is(err, syscall.EADDRINUSE):
 			return l, fmt.Errorf("%w; is another dev running? -addr, -cosmos and -acs choose other ports", err)
+		case err != nil:
+			return l, err
 		}
 		open.at.url = open.scheme + "://" + reachable(open.at.Addr())
 		if open.scheme == "https" {
@@ -137,6 +152,32 @@ func listen(f flags) (l listeners, err error) {
 		}
 	}
 	return l, nil
+}
+
+// lastAddress is the address of the functions. With port 0 it is the one that the
+// data directory was last served at, if that is free: the users are those of the
+// OpenID provider there.
+func lastAddress(f flags) string {
+	host, port, err := net.SplitHostPort(f.addr)
+	if err != nil || port != "0" || f.data == "" {
+		return f.addr
+	}
+	var last endpoints
+	text, err := os.ReadFile(filepath.Join(f.data, "endpoints.json"))
+	if err != nil || json.Unmarshal(text, &last) != nil {
+		return f.addr
+	}
+	at, err := url.Parse(last.Functions)
+	if err != nil {
+		return f.addr
+	}
+	wanted := net.JoinHostPort(host, at.Port())
+	free, err := net.Listen("tcp", wanted)
+	if err != nil {
+		return f.addr
+	}
+	free.Close()
+	return wanted
 }
 
 // reachable is where this machine reaches a listener: a wildcard address is on

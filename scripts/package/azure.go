@@ -15,8 +15,14 @@ func azure(j job) error {
 	if err != nil {
 		return err
 	}
-	if names, err = j.choose(names, "function with a function.json"); err != nil {
+	all := names
+	if names, err = j.choose(all, "function with a function.json"); err != nil {
 		return err
+	}
+	// What catches the paths that no other function has goes along: a function's own
+	// further paths are among them.
+	if slices.Contains(all, catchAll) && !slices.Contains(names, catchAll) {
+		names = append(names, catchAll)
 	}
 	if err := empty(j.out, staged); err != nil {
 		return err
@@ -46,6 +52,9 @@ func azure(j job) error {
 	fmt.Fprintf(j.log, "%d functions: %v\n", len(names), names)
 	return nil
 }
+
+// catchAll is the function whose route takes every path.
+const catchAll = "about"
 
 // functions returns the folders of functions/ that hold a function.json, sorted.
 func functions(root string) ([]string, error) {

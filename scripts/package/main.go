@@ -5,7 +5,8 @@
 //
 // azure stages the script root of a function app, and zips it beside: host.json, the
 // executable "handler" (functions/cmd/all), and one folder per function with its
-// function.json. Without names it takes every function with a function.json.
+// function.json. Without names it takes every function with a function.json; about goes
+// along in any case.
 //
 // lambda makes one folder and one zip per command in functions/cmd, each with an
 // executable called "bootstrap". Without names it takes every command.

@@ -30,6 +30,7 @@ func module(t *testing.T) string {
 		"functions/token/function.json": `{"bindings":[]}`,
 		"functions/token/token.go":      "package token\n",
 		"functions/user/function.json":  `{"bindings":[]}`,
+		"functions/about/function.json": `{"bindings":[]}`,
 		"functions/user/user.go":        "package user\n",
 		"functions/table.go":            "package functions\n",
 	} {
@@ -82,7 +83,7 @@ func TestAzure(t *testing.T) {
 	t.Parallel()
 	root := module(t)
 	out := pack(t, root, "azure")
-	want := []string{"-rwxr-xr-x handler", "-rw-r--r-- host.json", "-rw-r--r-- token/function.json", "-rw-r--r-- user/function.json"}
+	want := []string{"-rw-r--r-- about/function.json", "-rwxr-xr-x handler", "-rw-r--r-- host.json", "-rw-r--r-- token/function.json", "-rw-r--r-- user/function.json"}
 	if diff := cmp.Diff(want, list(t, filepath.Join(root, "dist/azure.zip"))); diff != "" {
 		t.Errorf("the zip (-want +got):\n%s", diff)
 	}
@@ -90,7 +91,7 @@ func TestAzure(t *testing.T) {
 	if m := machine(t, filepath.Join(root, "dist/azure/handler")); m != built {
 		t.Errorf("the handler is built for %s", m)
 	}
-	if !strings.Contains(out, "dist/azure.zip") || !strings.Contains(out, "2 functions: [token user]") {
+	if !strings.Contains(out, "dist/azure.zip") || !strings.Contains(out, "3 functions: [about token user]") {
 		t.Errorf("printed:\n%s", out)
 	}
 	first := read(t, filepath.Join(root, "dist/azure.zip"))
@@ -100,7 +101,7 @@ func TestAzure(t *testing.T) {
 		t.Error("the same sources gave another zip")
 	}
 	pack(t, root, "azure", "token")
-	want = []string{"-rwxr-xr-x handler", "-rw-r--r-- host.json", "-rw-r--r-- token/function.json"}
+	want = []string{"-rw-r--r-- about/function.json", "-rwxr-xr-x handler", "-rw-r--r-- host.json", "-rw-r--r-- token/function.json"}
 	if diff := cmp.Diff(want, list(t, filepath.Join(root, "dist/azure.zip"))); diff != "" {
 		t.Errorf("one function after all of them (-want +got):\n%s", diff)
 	}
@@ -167,7 +168,7 @@ func TestMistakes(t *testing.T) {
 		{nil, "azure or lambda"},
 		{[]string{"gcp"}, "azure or lambda"},
 		{[]string{"azure", "-root", root, "-arch", "386"}, "-arch"},
-		{[]string{"azure", "-root", root, "tokens"}, "there are: token, user"},
+		{[]string{"azure", "-root", root, "tokens"}, "there are: about, token, user"},
 		{[]string{"lambda", "-root", root, "user"}, "there are: all, token"},
 		{[]string{"azure", "-root", root, "-o", precious}, "choose an empty folder"},
 		{[]string{"azure", "-root", root, "-o", root}, "choose an empty folder"},

@@ -108,13 +108,7 @@ func schemaName(t reflect.Type, hint string) string {
 }
 
 // Description is the OpenAPI 3.1 document of what has been registered.
-func (a *API) Description() *huma.OpenAPI {
-	schemas := a.huma.OpenAPI().Components.Schemas.Map()
-	for _, unused := range []string{"HumaErrorModel", "HumaErrorDetail", "V2ErrorModel", "V2ErrorDetail"} {
-		delete(schemas, unused) // huma's own errors, which rendered replaces
-	}
-	return a.huma.OpenAPI()
-}
+func (a *API) Description() *huma.OpenAPI { return a.huma.OpenAPI() }
 
 // Mount serves a path below the prefix, given as a pattern of net/http, without
 // describing it. Where h finds nothing, the answer is the contract's.
@@ -151,6 +145,9 @@ func (f *finder) Write(b []byte) (int, error) {
 // Handler serves what has been registered, inside the middleware that every
 // request passes.
 func (a *API) Handler() http.Handler {
+	schemas := a.Description().Components.Schemas.Map()
+	delete(schemas, schemaName(reflect.TypeFor[huma.ErrorModel](), "")) // what rendered replaces
+	delete(schemas, schemaName(reflect.TypeFor[huma.ErrorDetail](), ""))
 	var h http.Handler = http.HandlerFunc(a.route)
 	for _, wrap := range []func(http.Handler) http.Handler{a.deadline, a.cors, a.recovered, a.logged, a.identified} {
 		h = wrap(h) // the last is the outermost

@@ -124,7 +124,7 @@ func (r *reader) fault(name, message string) {
 
 func (r *reader) check(name string, err error) {
 	if err != nil {
-		r.fault(name, "is wrong: "+err.Error())
+		r.fault(name, "is wrong: "+strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -146,7 +147,7 @@ func (in *Injector) match(r *http.Request) (Rule, bool) {
 		in.calls = append(in.calls, r.Method+" "+r.URL.EscapedPath())
 	}
 	for _, rule := range in.rules {
-		if rule.Times == 0 || rule.Method != "" && rule.Method != r.Method || !strings.Contains(r.URL.RequestURI(), rule.Contains) {
+		if rule.Method != "" && rule.Method != r.Method || !strings.Contains(r.URL.RequestURI(), rule.Contains) {
 			continue
 		}
 		if rule.Skip > 0 {
@@ -156,9 +157,17 @@ func (in *Injector) match(r *http.Request) (Rule, bool) {
 		if rule.Times > 0 {
 			rule.Times--
 		}
+		if rule.Times == 0 {
+			defer in.forget(rule)
+		}
 		return *rule, true
 	}
 	return Rule{}, false
+}
+
+// forget removes a rule that is used up.
+func (in *Injector) forget(used *Rule) {
+	in.rules = slices.DeleteFunc(in.rules, func(r *Rule) bool { return r == used })
 }
 
 func (in *Injector) serveRules(w http.ResponseWriter, r *http.Request) {
@@ -180,6 +189,7 @@ func (in *Injector) serveRules(w http.ResponseWriter, r *http.Request) {
 		in.Clear()
 		w.WriteHeader(http.StatusNoContent)
 	default:
+		w.Header().Set("Allow", "POST, GET, DELETE")
 		http.Error(w, "POST adds faults, GET lists them, DELETE clears them", http.StatusMethodNotAllowed)
 	}
 }
@@ -199,12 +209,32 @@ func readRules(r io.Reader) ([]Rule, error) {
 	} else {
 		err = dec.Decode(&rules[0])
 	}
+	if err == nil && dec.More() {
+		err = errors.New("there is something after the rules")
+	}
 	for _, r := range rules {
-		if r.Drop != "" && r.Drop != "before" && r.Drop != "after" {
-			return nil, errors.New(`drop is "before" or "after"`)
+		if err == nil {
+			err = r.check()
 		}
 	}
 	return rules, err
+}
+
+// check refuses what would not be a fault, or another one than was meant.
+func (r Rule) check() error {
+	switch {
+	case r.Method != strings.ToUpper(r.Method):
+		return errors.New("method is in capitals")
+	case r.Drop != "" && r.Drop != "before" && r.Drop != "after":
+		return errors.New(`drop is "before" or "after"`)
+	case r.Status != 0 && (r.Status < 200 || r.Status > 599):
+		return errors.New("status is from 200 to 599")
+	case r.Skip < 0 || r.Times < -1 || r.Delay < 0:
+		return errors.New("skip and delay are not negative, times is -1 at least")
+	case r.Status == 0 && r.Drop == "" && r.Delay == 0:
+		return errors.New("a rule needs a status, a delay or a drop")
+	}
+	return nil
 }
 
 // discard is a ResponseWriter whose answer is lost.

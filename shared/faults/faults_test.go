@@ -77,7 +77,7 @@ func TestRulesOverHTTP(t *testing.T) {
 
 func TestAMisspeltRuleIsRefused(t *testing.T) {
 	_, url, _ := behind(t)
-	for _, bad := range []string{"", "x", `{"stauts":500}`, `{"delay":"long"}`, `[{"status":500},{"times":"many"}]`, `{"drop":"sideways"}`} {
+	for _, bad := range []string{"", "x", `{"stauts":500}`, `{"delay":"long"}`, `[{"status":500},{"times":"many"}]`, `{"drop":"sideways"}`, `null`, `{}`, `{"status":99}`, `{"status":1000}`, `{"method":"post","status":500}`, `{"status":500,"times":-2}`, `{"status":500}{"status":500}`} {
 		if status, _, _ := send(t, "POST", url+faults.Path, bad); status != http.StatusBadRequest {
 			t.Errorf("%s: status %d", bad, status)
 		}
