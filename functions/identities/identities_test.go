@@ -10,6 +10,7 @@ import (
 
 	"switchboard/functions/identities"
 	"switchboard/functions/user"
+	"switchboard/shared/faults"
 	"switchboard/shared/function"
 	"switchboard/shared/signin"
 	"switchboard/shared/testbed"
@@ -151,5 +152,46 @@ func TestALongIdleTokenIsRenewed(t *testing.T) {
 	next := b.As("ada", signin.RoleAdmin).Do("POST", "/api/identities/x/token", "").Want(http.StatusOK).Text("token")
 	if next == first || !b.Cloud.ACS.TokenValid(next) {
 		t.Error("a token that has ended was given")
+	}
+}
+
+// An administrator's PUT failed half-way.
+func TestATokenRequestMakesNoService(t *testing.T) {
+	b, admin := bed(t)
+	b.Cloud.ACSFaults.Add(faults.Rule{Method: "POST", Contains: "/identities", Status: 503, Times: 1, Header: map[string]string{"Retry-After": "9"}})
+	admin.Do("PUT", "/api/identities/reception", `{"kind":"bot","displayName":"Reception"}`).Want(http.StatusServiceUnavailable)
+	admin.Get("/api/identities/reception").Problem(404, "identity_unknown")
+	b.Clock.Move(2 * time.Second)
+	a := admin.Do("POST", "/api/identities/reception/token", "")
+	if a.Status != 404 {
+		t.Errorf("%d; now it is %s", a.Status, admin.Get("/api/identities/reception").Body)
+	}
+}
+
+// A deletion failed half-way.
+func TestAListGoesOnPastWhatIsBeingDeleted(t *testing.T) {
+	b, admin := bed(t)
+	for _, n := range []string{"a", "b", "c", "d", "e", "f"} {
+		admin.Do("PUT", "/api/identities/"+n, `{"kind":"bot"}`).Want(http.StatusCreated)
+	}
+	b.Cloud.ACSFaults.Add(faults.Rule{Method: "DELETE", Status: 400})
+	if admin.Do("DELETE", "/api/identities/b", "").Status == 204 {
+		t.Fatal("does not test")
+	}
+	answer := admin.Get("/api/identities?limit=3").Want(200)
+	if answer.JSON()["nextCursor"] == nil {
+		t.Errorf("five live, three listed, and no way on: %s", answer.Body)
+	}
+}
+
+// It is finished first.
+func TestPutAfterADeletionThatFailedHalfWay(t *testing.T) {
+	b, admin := bed(t)
+	admin.Do("PUT", "/api/identities/a", `{"kind":"bot"}`).Want(http.StatusCreated)
+	b.Cloud.ACSFaults.Add(faults.Rule{Method: "DELETE", Status: 400})
+	admin.Do("DELETE", "/api/identities/a", "")
+	b.Clock.Move(time.Hour)
+	if a := admin.Do("PUT", "/api/identities/a", `{"kind":"bot"}`); a.Status != 201 {
+		t.Errorf("%d %s", a.Status, a.Body)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"pgregory.net/rapid"
 
 	"switchboard/shared/acs"
@@ -48,26 +49,31 @@ func newWorld(t testbed.T, instances int) *world {
 
 func (w *world) registry(t testbed.T) *identity.Registry {
 	t.Helper()
-	opts := w.cloud.Options()
+	return identity.New(w.config(t, w.cloud.Options().Cosmos))
+}
+
+// config is that of a registry that reaches the store by the given way.
+func (w *world) config(t testbed.T, way policy.Transporter) identity.Config {
+	t.Helper()
 	store, err := storage.Open(storage.Config{
-		Endpoint: "https://cosmos.localhost", Key: w.cloud.Cosmos.Key(), NewID: rand.Text, Transport: opts.Cosmos,
+		Endpoint: "https://cosmos.localhost", Key: w.cloud.Cosmos.Key(), NewID: rand.Text, Transport: way,
 		Schema: storage.Schema{Database: "switchboard", Container: "main"},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	client, err := acs.NewClientFromConnectionString(w.cloud.ACS.ConnectionString("https://acs.localhost"), &acs.Options{
-		Now: w.clock.Now, ClientOptions: azcore.ClientOptions{Transport: opts.ACS},
+		Now: w.clock.Now, ClientOptions: azcore.ClientOptions{Transport: w.cloud.Options().ACS},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	keys := seal.Static{{ID: "k", Secret: []byte(strings.Repeat("k", 32))}}
-	return identity.New(identity.Config{
+	return identity.Config{
 		Store: store, Provider: client, Ring: seal.NewRing(keys, w.clock.Now), Default: want,
-		Now: w.clock.Now, NewID: rand.Text, Log: slog.New(slog.NewTextHandler(w.log, nil)),
 		Clean: func(context.Context, *identity.Record) error { return nil },
-	})
+		Now:   w.clock.Now, NewID: rand.Text, Log: slog.New(slog.NewTextHandler(w.log, nil)),
+	}
 }
 
 func always(*identity.Record) error { return nil }

@@ -148,3 +148,42 @@ func TestParseKeys(t *testing.T) {
 		}
 	}
 }
+
+// hanging is a Source that answers once and then no more.
+type hanging struct{ asked atomic.Int32 }
+
+func (h *hanging) Keys(ctx context.Context) ([]seal.Key, error) {
+	if h.asked.Add(1) == 1 {
+		return []seal.Key{key("a", 1)}, nil
+	}
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func TestARefreshHoldsNobodyUp(t *testing.T) {
+	now := time.Now()
+	ring := seal.NewRing(&hanging{}, func() time.Time { return now })
+	if _, err := ring.Seal(t.Context(), nil, ""); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(time.Hour)
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond) // the source takes longer
+	defer cancel()
+	if _, err := ring.Seal(ctx, nil, ""); err != nil {
+		t.Errorf("the old keys are there, and yet: %v", err)
+	}
+}
+
+func TestASourceThatFailsIsLeftAlone(t *testing.T) {
+	s := &source{}
+	s.fails.Store(true)
+	ring := seal.NewRing(s, time.Now)
+	for range 10 {
+		if _, err := ring.Seal(t.Context(), nil, ""); err == nil {
+			t.Fatal("sealed without a key")
+		}
+	}
+	if n := s.asked.Load(); n > 1 {
+		t.Errorf("asked %d times within a moment", n)
+	}
+}

@@ -314,3 +314,24 @@ func TestDocumentsExpire(t *testing.T) {
 		t.Errorf("an expired document is read: %v", err)
 	}
 }
+
+// A replica that has not caught up says 404, too, with a sub-status of its own.
+func TestAReplicaThatIsBehindIsNoMissingDocument(t *testing.T) {
+	c, injector := flaky(t)
+	a := fresh("")
+	if err := c.Create(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	injector.Add(faults.Rule{Method: "GET", Contains: "/docs", Times: -1, Status: 404, Header: map[string]string{"x-ms-substatus": "1002"}})
+	if err := c.Read(t.Context(), a.PK, a.ID, &note{}); !problem.Is(err, problem.Unavailable) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestNonsenseIsTheStoresFault(t *testing.T) {
+	c, injector := flaky(t)
+	injector.Add(faults.Rule{Method: "GET", Contains: "/docs", Status: 200, Body: "<html>"})
+	if err := c.Read(t.Context(), "t:x", "note", &note{}); !problem.Is(err, problem.Upstream) {
+		t.Errorf("%v", err)
+	}
+}

@@ -1,0 +1,127 @@
+package user_test
+
+import (
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"switchboard/shared/faults"
+	"switchboard/shared/testbed"
+)
+
+// Two changes of one user meet: one says the handle again that the other gives up.
+func TestAHandleThatIsSaidIsHeld(t *testing.T) {
+	b := bed(t)
+	ada, grace, other := b.As("ada"), b.As("grace"), b.Start()
+	ada.At(other).Do("POST", "/api/user", "").Want(http.StatusCreated)
+	grace.Do("POST", "/api/user", "").Want(http.StatusCreated)
+	ada.Do("PATCH", "/api/user", `{"handle":"hhh"}`).Want(http.StatusOK)
+	b.Clock.Move(2 * time.Minute)
+	ada, grace = b.As("ada"), b.As("grace")
+	// P2 is caught between its look at the profile and its change: the second GET of the identity is slow.
+	b.Cloud.CosmosFaults.Add(faults.Rule{Method: "GET", Contains: "/docs/identity", Skip: 1, Delay: faults.Duration(300 * time.Millisecond)})
+	var all sync.WaitGroup
+	all.Go(func() { ada.Do("PATCH", "/api/user", `{"handle":"hhh","discoverable":true}`).Want(http.StatusOK) })
+	time.Sleep(100 * time.Millisecond)
+	ada.At(other).Do("PATCH", "/api/user", `{"handle":"ggg"}`).Want(http.StatusOK)
+	all.Wait()
+	b.Clock.Move(2 * time.Minute)
+	answer := b.As("grace").Do("PATCH", "/api/user", `{"handle":"hhh"}`)
+	if h := b.As("ada").Get("/api/user").JSON()["handle"]; answer.Status == http.StatusOK && h == "hhh" {
+		t.Error("two users have the handle hhh")
+	}
+}
+
+// A handle that was given up a moment ago is the user's still.
+func TestErasureReleasesHandlesOfBefore(t *testing.T) {
+	b := bed(t)
+	ada := b.As("ada")
+	ada.Do("POST", "/api/user", "").Want(http.StatusCreated)
+	ada.Do("PATCH", "/api/user", `{"handle":"first-choice"}`).Want(http.StatusOK)
+	ada.Do("PATCH", "/api/user", `{"handle":"second-choice"}`).Want(http.StatusOK)
+	ada.Do("DELETE", "/api/user", "").Want(http.StatusNoContent)
+	b.Clock.Move(24 * time.Hour)
+	if left := b.Stored("SELECT * FROM c"); len(left) != 0 {
+		t.Errorf("a day later there is still %s", left)
+	}
+}
+
+// A handle was claimed and never said.
+func TestErasureReleasesHandlesClaimedInVain(t *testing.T) {
+	b := bed(t)
+	ada := b.As("ada")
+	ada.Do("POST", "/api/user", "").Want(http.StatusCreated)
+	b.Cloud.CosmosFaults.Add(faults.Rule{Method: "PUT", Contains: "/docs/identity", Skip: 1, Status: 503})
+	if a := ada.Do("PATCH", "/api/user", `{"handle":"first-choice"}`); a.Status != 503 {
+		t.Fatalf("%d %s", a.Status, a.Body)
+	}
+	ada.Do("DELETE", "/api/user", "").Want(http.StatusNoContent)
+	b.Clock.Move(24 * time.Hour)
+	if left := b.Stored("SELECT * FROM c"); len(left) != 0 {
+		t.Errorf("a day later there is still %s", left)
+	}
+}
+
+// Both ask for the same handle at the same time.
+func TestOneUserOnTwoDevicesClaimsOnce(t *testing.T) {
+	b := bed(t)
+	ada := b.As("ada")
+	ada.Do("POST", "/api/user", "").Want(http.StatusCreated)
+	b.Cloud.CosmosFaults.Add(faults.Rule{Method: "POST", Contains: "/docs", Delay: faults.Duration(100 * time.Millisecond), Times: 2})
+	var all sync.WaitGroup
+	for range 2 {
+		all.Go(func() {
+			if a := ada.Do("PATCH", "/api/user", `{"handle":"mine"}`); a.Status != 200 {
+				t.Errorf("%d %s", a.Status, a.Body)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// A change by the same user may be about to say it.
+func TestAHandleJustClaimedIsNotFreeAtOnce(t *testing.T) {
+	b := bed(t)
+	ada, grace := b.As("ada"), b.As("grace")
+	ada.Do("POST", "/api/user", "").Want(http.StatusCreated)
+	grace.Do("POST", "/api/user", "").Want(http.StatusCreated)
+	ada.Do("PATCH", "/api/user", `{"handle":"one"}`).Want(http.StatusOK)
+	ada.Do("PATCH", "/api/user", `{"handle":"two"}`).Want(http.StatusOK)
+	grace.Do("PATCH", "/api/user", `{"handle":"one"}`).Problem(http.StatusConflict, "handle_taken")
+}
+
+// An old claim is made again, and caught before the profile says it.
+func TestClaimingAgainRenewsTheClaim(t *testing.T) {
+	b := bed(t)
+	ada, grace, other := b.As("ada"), b.As("grace"), b.Start()
+	ada.At(other).Do("POST", "/api/user", "").Want(http.StatusCreated)
+	grace.At(other).Do("POST", "/api/user", "").Want(http.StatusCreated)
+	b.Cloud.CosmosFaults.Add(faults.Rule{Method: "PUT", Contains: "/docs/identity", Skip: 1, Status: 503})
+	ada.Do("PATCH", "/api/user", `{"handle":"one"}`).Want(http.StatusServiceUnavailable) // claimed in vain
+	b.Clock.Move(2 * time.Minute)
+	ada, grace = b.As("ada"), b.As("grace")
+	// Claimed again, and caught before the profile says it.
+	b.Cloud.CosmosFaults.Add(faults.Rule{Method: "PUT", Contains: "/docs/identity", Delay: faults.Duration(250 * time.Millisecond)})
+	var all sync.WaitGroup
+	all.Go(func() { ada.Do("PATCH", "/api/user", `{"handle":"one"}`).Want(http.StatusOK) })
+	time.Sleep(80 * time.Millisecond)
+	grace.At(other).Do("PATCH", "/api/user", `{"handle":"one"}`).Problem(http.StatusConflict, "handle_taken")
+	all.Wait()
+}
+
+// The first is caught between its look and its write.
+func TestOfTwoChangesOfOneVersionOneIsRefused(t *testing.T) {
+	b := bed(t)
+	ada := b.As("ada")
+	v := ada.Do("POST", "/api/user", "").Want(http.StatusCreated).Header.Get("ETag")
+	// The first is caught between its look and its write.
+	b.Cloud.CosmosFaults.Add(faults.Rule{Method: "PUT", Delay: faults.Duration(200 * time.Millisecond)})
+	var slow testbed.Answer
+	var all sync.WaitGroup
+	all.Go(func() { slow = ada.Do("PATCH", "/api/user", `{"displayName":"A"}`, "If-Match: "+v) })
+	time.Sleep(60 * time.Millisecond)
+	ada.Do("PATCH", "/api/user", `{"displayName":"B"}`, "If-Match: "+v).Want(http.StatusOK)
+	all.Wait()
+	slow.Problem(http.StatusPreconditionFailed, "version_stale")
+}
