@@ -4,16 +4,20 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/textproto"
+	"os"
 	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"switchboard/shared/hosting"
 )
 
 // connections is how many clients ask at the same time.
@@ -28,8 +32,10 @@ const connections = 32
 // With -benchtime 1000000x it shows that memory is steady: heap-MB-begin is
 // what is in use after the first ten thousand requests, heap-MB-end after the last.
 func BenchmarkWarmToken(b *testing.B) {
+	hosting.Tune(os.Getenv) // as in production
 	bed := bed(b, map[string]string{})
-	ada := bed.As("ada")
+	url := bed.StartWith(slog.LevelInfo) // as in production
+	ada := bed.As("ada").At(url)
 	body := ada.Get("/api/token").Want(http.StatusOK).Body
 	bare := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -38,9 +44,9 @@ func BenchmarkWarmToken(b *testing.B) {
 	b.Cleanup(bare.Close)
 	b.Run("bare", func(b *testing.B) { hammer(b, bare.URL, ada.Token, b.N) })
 	b.Run("token", func(b *testing.B) {
-		hammer(b, bed.URL, ada.Token, 10_000)
+		hammer(b, url, ada.Token, 10_000)
 		begin := heap()
-		hammer(b, bed.URL, ada.Token, b.N)
+		hammer(b, url, ada.Token, b.N)
 		b.StopTimer()
 		b.ReportMetric(begin, "heap-MB-begin")
 		b.ReportMetric(heap(), "heap-MB-end")

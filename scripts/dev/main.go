@@ -16,6 +16,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"switchboard/shared/hosting"
 )
 
 // flags are the command line. Port 0 picks a free port.
@@ -65,6 +67,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "dev:", err)
 		os.Exit(2)
 	}
+	hosting.Tune(os.Getenv)
 	if err := run(ctx, f, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "dev:", err)
 		os.Exit(1)

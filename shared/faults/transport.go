@@ -22,7 +22,7 @@ func (t Transport) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 	if err := r.Context().Err(); err != nil {
 		return nil, err
 	}
-	in := r.Clone(r.Context())
+	in := r.WithContext(r.Context()) // a copy; the handler only reads header and URL
 	in.RequestURI = r.URL.RequestURI()
 	if in.Host == "" {
 		in.Host = r.URL.Host

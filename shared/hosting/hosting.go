@@ -72,6 +72,7 @@ func Main(build Builder) int {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	slog.SetDefault(newLogger(os.Stdout))
+	Tune(os.Getenv)
 	return Run(ctx, Process{Env: os.Getenv, Stdout: os.Stdout, Stderr: os.Stderr}, build)
 }
 

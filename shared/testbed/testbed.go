@@ -86,10 +86,16 @@ func Cloud(t T, clock *Clock) *local.Cloud {
 // of them.
 var signingKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
-// Start starts another instance and returns its address.
+// Start starts another instance, which logs all it can, and returns its address.
 func (b *Bed) Start() string {
 	b.t.Helper()
-	log := slog.New(slog.NewJSONHandler(b.Log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	return b.StartWith(slog.LevelDebug)
+}
+
+// StartWith starts another instance that logs from the given level on.
+func (b *Bed) StartWith(level slog.Level) string {
+	b.t.Helper()
+	log := slog.New(slog.NewJSONHandler(b.Log, &slog.HandlerOptions{Level: level}))
 	program, err := app.New(b.t.Context(), b.Cloud.Options(), func(name string) string { return b.settings[name] }, log, b.rows...)
 	if err != nil {
 		b.t.Fatal(err)
