@@ -77,4 +77,3 @@ func (r *Registry) together(ctx context.Context, key Key, what string, work func
 func (r *Registry) alone(ctx context.Context, key Key, work func(context.Context) (outcome, error)) (outcome, error) {
 	return r.together(ctx, key, "alone "+r.NewID(), work)
 }
-
