@@ -1,5 +1,5 @@
-// Command identities serves the function identities alone, with the description of itself: a
-// Lambda function, or a function app of its own.
+// Command identities serves the function identities alone: a Lambda function, or a function
+// app of its own.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Command token serves the function token alone, with the description of itself: a
-// Lambda function, or a function app of its own.
+// Command token serves the function token alone: a Lambda function, or a function
+// app of its own.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Command user serves the function user alone, with the description of itself: a
-// Lambda function, or a function app of its own.
+// Command user serves the function user alone: a Lambda function, or a function
+// app of its own.
 package main
 
 import (
