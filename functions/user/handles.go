@@ -23,14 +23,9 @@ const maxNoted = 8
 // anew, so that no change on another device that is giving it up frees it.
 func (h handler) claim(ctx context.Context, key identity.Key, wanted string) error {
 	rec, err := h.identities.Update(ctx, key, func(rec *identity.Record) error {
-		folded := handle.Fold(wanted)
-		if slices.Contains(rec.Handles, folded) {
-			return nil
-		}
-		if len(rec.Handles) >= maxNoted {
+		if note(rec, wanted); len(rec.Handles) > maxNoted {
 			return problem.New(problem.Conflict, "handle_changed_often", "The handle was changed too often. Try again in a minute.")
 		}
-		rec.Handles = append(slices.Clone(rec.Handles), folded)
 		return nil
 	})
 	if err != nil {
@@ -39,12 +34,19 @@ func (h handler) claim(ctx context.Context, key identity.Key, wanted string) err
 	return h.handles.Claim(ctx, wanted, rec.UserID())
 }
 
-// tidy gives up the handles that the profile does not say. What is not free yet
-// stays noted for the next time.
-func (h handler) tidy(ctx context.Context, key identity.Key, rec *identity.Record) *identity.Record {
+// note adds a handle, if there is one, to those that the record knows of.
+func note(rec *identity.Record, wanted string) {
+	if folded := handle.Fold(wanted); wanted != "" && !slices.Contains(rec.Handles, folded) {
+		rec.Handles = append(slices.Clone(rec.Handles), folded)
+	}
+}
+
+// tidy gives up the handles that the profile does not say, but for one that is
+// wanted. What is not free yet stays noted for the next time.
+func (h handler) tidy(ctx context.Context, key identity.Key, rec *identity.Record, wanted string) *identity.Record {
 	var free []string
 	for _, noted := range rec.Handles {
-		if noted != handle.Fold(rec.Profile.Handle) && h.handles.GiveUp(ctx, noted, rec.UserID()) {
+		if noted != handle.Fold(rec.Profile.Handle) && noted != handle.Fold(wanted) && h.handles.GiveUp(ctx, noted, rec.UserID()) {
 			free = append(free, noted)
 		}
 	}

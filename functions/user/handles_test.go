@@ -1,6 +1,7 @@
 package user_test
 
 import (
+	"fmt"
 	"net/http"
 	"sync"
 	"testing"
@@ -124,4 +125,56 @@ func TestOfTwoChangesOfOneVersionOneIsRefused(t *testing.T) {
 	ada.Do("PATCH", "/api/user", `{"displayName":"B"}`, "If-Match: "+v).Want(http.StatusOK)
 	all.Wait()
 	slow.Problem(http.StatusPreconditionFailed, "version_stale")
+}
+
+// Attempts at them are noted before they are refused.
+func TestHandlesThatAreTakenLockNobodyOut(t *testing.T) {
+	b := bed(t)
+	ada := b.As("ada")
+	ada.Do("POST", "/api/user", "").Want(http.StatusCreated)
+	for i := range 8 {
+		u := b.As([]string{"grace", "linus"}[i%2])
+		u.Do("POST", "/api/user", "")
+		u.Do("PATCH", "/api/user", fmt.Sprintf(`{"handle":"name%d"}`, i)).Want(http.StatusOK)
+		ada.Do("PATCH", "/api/user", fmt.Sprintf(`{"handle":"name%d"}`, i)).Problem(http.StatusConflict, "handle_taken")
+	}
+	b.Clock.Move(10 * time.Minute)
+	ada = b.As("ada")
+	ada.Do("PATCH", "/api/user", `{"handle":"free-one"}`).Want(http.StatusOK)
+}
+
+// Each handle is the user's for a minute at least.
+func TestTooManyChangesOfHandle(t *testing.T) {
+	b := bed(t)
+	ada := b.As("ada")
+	ada.Do("POST", "/api/user", "").Want(http.StatusCreated)
+	for i := range 8 {
+		ada.Do("PATCH", "/api/user", fmt.Sprintf(`{"handle":"name%d"}`, i)).Want(http.StatusOK)
+	}
+	ada.Do("PATCH", "/api/user", `{"handle":"free-one"}`).Problem(http.StatusConflict, "handle_changed_often")
+	b.Clock.Move(10 * time.Minute)
+	ada = b.As("ada")
+	ada.Do("PATCH", "/api/user", `{"handle":"free-one"}`).Want(http.StatusOK)
+}
+
+// One device gives a handle up while another says it again.
+func TestAHandleThatIsSaidIsNoted(t *testing.T) {
+	b := bed(t)
+	ada, other := b.As("ada"), b.Start()
+	ada.Do("POST", "/api/user", "").Want(http.StatusCreated)
+	ada.Do("PATCH", "/api/user", `{"handle":"aaa"}`).Want(http.StatusOK)
+	b.Clock.Move(2 * time.Minute)
+	ada = b.As("ada")
+	b.Cloud.CosmosFaults.Add(faults.Rule{Method: "PUT", Contains: "/docs/identity", Skip: 2, Delay: faults.Duration(250 * time.Millisecond)})
+	b.Cloud.CosmosFaults.Add(faults.Rule{Method: "PUT", Contains: "/docs/identity", Skip: 2, Delay: faults.Duration(400 * time.Millisecond)})
+	var all sync.WaitGroup
+	all.Go(func() { ada.Do("PATCH", "/api/user", `{"handle":"bbb"}`).Want(http.StatusOK) })
+	time.Sleep(120 * time.Millisecond) // aaa is given up, and noted still
+	ada.At(other).Do("PATCH", "/api/user", `{"handle":"aaa"}`).Want(http.StatusOK)
+	all.Wait()
+	ada.Do("DELETE", "/api/user", "").Want(http.StatusNoContent)
+	b.Clock.Move(24 * time.Hour)
+	if left := b.Stored("SELECT * FROM c"); len(left) != 0 {
+		t.Errorf("a day after the erasure there is still %s", left)
+	}
 }

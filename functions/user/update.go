@@ -39,6 +39,7 @@ func (h handler) update(ctx context.Context, in *struct {
 	}
 	wanted := in.Body.Handle.Value
 	if wanted != "" {
+		h.tidy(ctx, key, before, wanted) // attempts that came to nothing
 		if err := h.claim(ctx, key, wanted); err != nil {
 			return nil, err
 		}
@@ -48,6 +49,7 @@ func (h handler) update(ctx context.Context, in *struct {
 			return err
 		}
 		in.Body.apply(&rec.Profile)
+		note(rec, wanted) // another change may have tidied it away
 		return nil
 	})
 	if err != nil {
@@ -57,7 +59,7 @@ func (h handler) update(ctx context.Context, in *struct {
 		}
 		return nil, err
 	}
-	return show(http.StatusOK, caller, h.tidy(ctx, key, rec)), nil
+	return show(http.StatusOK, caller, h.tidy(ctx, key, rec, "")), nil
 }
 
 // Resolve checks every member and brings it into the form that is stored.

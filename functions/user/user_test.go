@@ -377,3 +377,16 @@ func TestDeletionsEachHaveTheirOwnConditions(t *testing.T) {
 	ada.Do("DELETE", "/api/user", "", `If-Match: "old"`).Problem(http.StatusPreconditionFailed, "version_stale")
 	under.Wait()
 }
+
+func TestOfAMemberThatIsThereTwiceTheLastCounts(t *testing.T) {
+	b := bed(t)
+	ada := b.As("ada")
+	ada.Do("POST", "/api/user", "").Want(http.StatusCreated)
+	after := ada.Do("PATCH", "/api/user", `{"displayName":"x\u202ey","displayName":null,"phoneNumber":"not a number","phoneNumber":null,"phoneVisibleTo":"everyone","phoneVisibleTo":null,"handle":"../x","handle":null}`).Want(http.StatusOK).JSON()
+	for _, member := range []string{"displayName", "phoneNumber", "handle"} {
+		if after[member] != nil {
+			t.Errorf("%s was stored unchecked: %v", member, after[member])
+		}
+	}
+	ada.Do("PATCH", "/api/user", `{"phoneNumber":null,"phoneNumber":"not a number"}`).Problem(http.StatusBadRequest, "request_invalid")
+}

@@ -111,7 +111,8 @@ func schemaName(t reflect.Type, hint string) string {
 func (a *API) Description() *huma.OpenAPI { return a.huma.OpenAPI() }
 
 // Mount serves a path below the prefix, given as a pattern of net/http, without
-// describing it. Where h finds nothing, the answer is the contract's.
+// describing it. Where h finds nothing, the answer is the contract's. h cannot
+// flush.
 func (a *API) Mount(method, pattern string, h http.Handler) {
 	a.mux.HandleFunc(method+" "+Prefix+pattern, func(w http.ResponseWriter, r *http.Request) {
 		found := &finder{ResponseWriter: w}

@@ -22,7 +22,7 @@ type Optional[T any] struct {
 // UnmarshalJSON is only called for a member that is there. It never fails, so
 // that one member of the wrong type does not hide the faults of the others.
 func (o *Optional[T]) UnmarshalJSON(body []byte) error {
-	o.Set, o.Null = true, string(body) == "null"
+	*o = Optional[T]{Set: true, Null: string(body) == "null"} // of a member that is there twice the last counts
 	o.unfit = !o.Null && json.Unmarshal(body, &o.Value) != nil
 	return nil
 }

@@ -105,7 +105,7 @@ func (b *builder) services(rows []function.Function) (out function.Services, ver
 		}
 		out.Teams = client
 	}
-	if needs(function.Storage) {
+	if needs(function.Storage) && needs(function.Calling) {
 		store, err := b.storage()
 		if err != nil {
 			return out, nil, err

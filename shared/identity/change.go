@@ -30,12 +30,12 @@ func (r *Registry) allocate(ctx context.Context, rec *Record, who Subject, want 
 		r.release(ctx, rec)
 		return outcome{}, err
 	}
-	err = r.settle(ctx, rec, func(rec *Record) {
-		rec.CallingID = id
+	err = r.settle(ctx, rec, func(end *Record) {
+		end.CallingID = id
 		if fresh {
-			rec.CreatedAt = r.Now().UTC()
+			end.CreatedAt = r.Now().UTC()
 		}
-		r.remember(ctx, rec, want, token)
+		r.remember(ctx, end, want, token)
 	})
 	if err != nil {
 		r.abandon(ctx, rec, id, err)
@@ -72,8 +72,9 @@ func (who Subject) name() string {
 	return who.Key.id[len("service:"):]
 }
 
-// settle ends our Change: it stores what came of it. What others may write
-// meanwhile, the profile, stays. A store that fails is asked again until the
+// settle ends our Change: it stores what came of it, as end says, which may run
+// several times, each on a fresh copy. What others wrote meanwhile, the profile,
+// stays, and is in rec afterwards. A store that fails is asked again until the
 // work's time is over, because the provider has acted: losing the write would
 // lose an identity. ErrStale if the Change is not ours any more.
 func (r *Registry) settle(ctx context.Context, rec *Record, end func(*Record)) error {
@@ -92,9 +93,10 @@ func (r *Registry) settle(ctx context.Context, rec *Record, end func(*Record)) e
 		}
 		now, readErr := r.read(ctx, Key{rec.PK, rec.ID})
 		switch {
-		case readErr != nil && ctx.Err() != nil:
-			return err
 		case readErr != nil:
+			if pause(ctx, turn) != nil {
+				return err
+			}
 		case now.Change != nil && now.Change.By == claim:
 			*rec = *now
 		case ended.CallingID != "" && now.CallingID == ended.CallingID && now.Change == nil && now.Generation == ended.Generation:
@@ -111,7 +113,7 @@ func (r *Registry) settle(ctx context.Context, rec *Record, end func(*Record)) e
 func (r *Registry) release(ctx context.Context, rec *Record) error {
 	given := *rec.Change
 	given.Until = r.Now().Add(-time.Millisecond).UTC()
-	err := r.settle(ctx, rec, func(rec *Record) { rec.Change = &given })
+	err := r.settle(ctx, rec, func(end *Record) { end.Change = &given })
 	if err != nil {
 		r.Log.WarnContext(ctx, "a claim was not released; it lapses by itself", "error", err)
 	}
@@ -158,39 +160,58 @@ func (r *Registry) revoke(ctx context.Context, rec *Record) error {
 		r.release(ctx, rec)
 		return err
 	}
-	return r.settle(ctx, rec, func(rec *Record) { rec.Generation++ })
+	return r.settle(ctx, rec, func(end *Record) { end.Generation++ })
 }
 
 // Erase deletes the identity at the provider and forgets the record, with what
 // belongs to it elsewhere (Config.Clean). ready decides on the record as it is
 // and may refuse. Erasing what is not there is no error.
 //
-// For a while a mark stays (the key and the time, nothing else), so that a
-// request that was under way does not bring the identity back.
+// For a while a mark stays (the key, the time and the generation, nothing else),
+// so that a request that was under way does not bring the identity back.
 func (r *Registry) Erase(ctx context.Context, key Key, ready func(*Record) error) error {
 	_, err := r.alone(ctx, key, func(ctx context.Context) (outcome, error) {
-		for range tries {
+		found := -1
+		for turn := 0; ; turn++ {
 			rec, err := r.read(ctx, key)
 			if err != nil {
 				return outcome{}, err
 			}
+			if found < 0 {
+				found = rec.Generation
+			}
+			switch {
+			case turn > 0 && !rec.ErasedAt.IsZero() && rec.Generation > found:
+				return outcome{}, nil // by another request, since this one came
+			case turn > 0 && rec.erasing(r.Now()):
+				if err := pause(ctx, turn); err != nil {
+					return outcome{}, err
+				}
+				continue
+			}
 			if err := ready(rec); err != nil {
 				return outcome{}, err
 			}
-			if err = r.erase(ctx, rec); !errors.Is(err, storage.ErrStale) {
+			if err = r.erase(ctx, rec, rec.Generation+1); !errors.Is(err, storage.ErrStale) {
 				return outcome{}, err
 			}
 		}
-		return outcome{}, contended()
 	})
 	return err
 }
 
+// erasing reports whether somebody is erasing the record now.
+func (rec *Record) erasing(now time.Time) bool {
+	return rec.Change != nil && rec.Change.Do == erase && !now.After(rec.Change.Until)
+}
+
 // erase makes one attempt, whatever else is under way: work that others have
-// begun finds the document changed and undoes itself.
-func (r *Registry) erase(ctx context.Context, rec *Record) error {
+// begun finds the document changed and undoes itself. A new erasure counts the
+// generation up, one that is taken over does not: who came when it had been
+// given up may begin anew.
+func (r *Registry) erase(ctx context.Context, rec *Record, generation int) error {
 	r.begin(rec, erase)
-	rec.TTL = 0
+	rec.Generation, rec.TTL = generation, 0
 	if err := r.save(ctx, rec); err != nil {
 		return err
 	}
@@ -202,8 +223,8 @@ func (r *Registry) erase(ctx context.Context, rec *Record) error {
 		r.release(ctx, rec)
 		return err
 	}
-	return r.settle(ctx, rec, func(rec *Record) {
-		*rec = Record{Head: rec.Head, Kind: rec.Kind, Generation: rec.Generation + 1, ErasedAt: r.Now().UTC()}
-		rec.TTL = int(remember.Seconds())
+	return r.settle(ctx, rec, func(end *Record) {
+		*end = Record{Head: end.Head, Kind: end.Kind, Generation: generation, ErasedAt: r.Now().UTC()}
+		end.TTL = int(markLife.Seconds())
 	})
 }

@@ -6,7 +6,9 @@
 // (allocating, revoking, erasing) happens in three steps: the document is
 // marked with a Change, under a lease; the provider is called; what came of it
 // is stored, on condition that the Change is still there. Whoever finds a Change
-// waits for it, or takes it over when its lease has lapsed. So first requests
+// waits for it, or takes it over when its lease has lapsed; while an erasure is
+// under way, other requests are refused, and it overrides whatever else is. The
+// generation counts the ends of all tokens. So first requests
 // may race on any number of instances, and a killed process leaves nothing that
 // the next request does not mend.
 //
@@ -38,7 +40,7 @@ const (
 	lease    = 7 * time.Second  // how long a Change may take before others take it over
 	workTime = 6 * time.Second  // how long work on a document may go on, its caller gone or not; less than lease
 	tries    = 8                // how often work starts over because the document changed meanwhile
-	remember = 10 * time.Minute // how long an erased identity is remembered, to refuse what was under way
+	markLife = 10 * time.Minute // how long an erased identity is remembered, to refuse what was under way
 	inMemory = 10_000           // tokens kept in memory where there is no key to seal them with
 )
 
@@ -118,14 +120,10 @@ func (r *Registry) Ensure(ctx context.Context, who Subject) (rec *Record, create
 	if err != nil || rec.mapped() && rec.Change == nil {
 		return rec, false, err
 	}
-	mine := false
-	done, err := r.since(rec, func(from arrival) (outcome, error) {
-		return r.together(ctx, who.Key, "ensure", func(ctx context.Context) (outcome, error) {
-			mine = true
-			return r.issue(ctx, who, r.Default, from)
-		})
+	done, err := r.since(ctx, rec, "ensure", func(ctx context.Context) (outcome, error) {
+		return r.issue(ctx, who, r.Default, rec.Generation)
 	})
-	return done.record, done.created && mine, err
+	return done.record, done.created, err
 }
 
 // Update changes the record's profile, kind or handles; a profile that changes

@@ -33,13 +33,13 @@ func (r *Registry) Services(ctx context.Context, after string, limit int) (recor
 			}
 			records = append(records, rec)
 		}
-		if page.Continuation == "" || len(records) > limit {
+		q.Continuation = page.Continuation
+		if more = page.Continuation != ""; !more || len(records) > limit {
 			break
 		}
-		q.Continuation = page.Continuation
 	}
 	if len(records) > limit {
 		return records[:limit], true, nil
 	}
-	return records, false, nil
+	return records, more && len(records) > 0, nil
 }

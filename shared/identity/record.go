@@ -119,7 +119,7 @@ func (r *Registry) rest(ctx context.Context, key Key) (*Record, error) {
 				return nil, err
 			}
 		case change.Do == erase:
-			return nil, problem.New(problem.Conflict, "identity_erasing", "This identity is being deleted. Try again in a moment.").After(time.Second)
+			return nil, beingErased()
 		default:
 			if err := pause(ctx, turn); err != nil {
 				return nil, err
@@ -128,12 +128,16 @@ func (r *Registry) rest(ctx context.Context, key Key) (*Record, error) {
 	}
 }
 
+func beingErased() error {
+	return problem.New(problem.Conflict, "identity_erasing", "This identity is being deleted. Try again in a moment.").After(time.Second)
+}
+
 // takeOver finishes a revocation or an erasure whose holder is gone.
 func (r *Registry) takeOver(ctx context.Context, rec *Record) error {
 	if rec.Change.Do == revoke {
 		return r.revoke(ctx, rec)
 	}
-	return r.erase(ctx, rec)
+	return r.erase(ctx, rec, rec.Generation)
 }
 
 // CleanName makes a name from elsewhere, such as a token's claim, one that may be
@@ -146,7 +150,7 @@ func CleanName(name string) string {
 		}
 		return c
 	}, name)))
-	return string(runes[:min(len(runes), MaxName)])
+	return strings.TrimSpace(string(runes[:min(len(runes), MaxName)]))
 }
 
 // ValidName reports whether a name may be shown as it is; the empty one may not.

@@ -48,10 +48,8 @@ func (r *Registry) Token(ctx context.Context, who Subject, want Want) (Grant, er
 	if token, ok := r.warm(ctx, rec, want); ok {
 		return grant(rec, want, token), nil
 	}
-	done, err := r.since(rec, func(from arrival) (outcome, error) {
-		return r.together(ctx, who.Key, want.key(), func(ctx context.Context) (outcome, error) {
-			return r.issue(ctx, who, want, from)
-		})
+	done, err := r.since(ctx, rec, want.key(), func(ctx context.Context) (outcome, error) {
+		return r.issue(ctx, who, want, rec.Generation)
 	})
 	if err != nil {
 		return Grant{}, err
@@ -74,14 +72,16 @@ func (e erased) Unwrap() error { return e.error }
 
 // issue gets a token from the provider and keeps it, with an identity made
 // first where there is none. It starts over whenever the document changed
-// meanwhile, since then the token may have been revoked.
-func (r *Registry) issue(ctx context.Context, who Subject, want Want, from arrival) (outcome, error) {
+// meanwhile, since then the token may have been revoked. The request found the
+// given generation when it came: what was erased before that does not concern
+// it, what is erased after ends it.
+func (r *Registry) issue(ctx context.Context, who Subject, want Want, found int) (outcome, error) {
 	for range tries {
 		rec, err := r.rest(ctx, who.Key)
 		if err != nil {
 			return outcome{}, err
 		}
-		if !rec.ErasedAt.IsZero() && rec.Generation > from.generation && !from.givenUp {
+		if !rec.ErasedAt.IsZero() && rec.Generation > found {
 			return outcome{}, erased{generation: rec.Generation, error: problem.New(problem.Conflict, "identity_erased", "This identity was deleted while the request was under way.")}
 		}
 		if who.MustExist && rec.CreatedAt.IsZero() {
@@ -113,21 +113,23 @@ func (r *Registry) renew(ctx context.Context, rec *Record, who Subject, want Wan
 	if err != nil {
 		return outcome{}, err
 	}
-	rec.Change = nil // of an allocation that came to nothing: the identity is there after all
-	if err := r.keep(ctx, rec, want, token); err != nil {
+	lapsed := rec.Change != nil // an allocation that came to nothing: the identity is there after all
+	rec.Change = nil
+	if err := r.keep(ctx, rec, want, token, lapsed); err != nil {
 		return outcome{}, err
 	}
 	return outcome{record: rec, token: token}, nil
 }
 
 // keep stores a token that was just issued. Where another request stored one
-// at the same time, both are good; where tokens were revoked, ErrStale.
-func (r *Registry) keep(ctx context.Context, rec *Record, want Want, token calling.Token) error {
+// at the same time, both are good; where tokens ended meanwhile, ErrStale. Where
+// there is no key to seal it with, a look at the document tells.
+func (r *Registry) keep(ctx context.Context, rec *Record, want Want, token calling.Token, changed bool) error {
 	r.remember(ctx, rec, want, token)
-	if r.Ring == nil {
-		return nil
+	err := error(storage.ErrStale)
+	if r.Ring != nil || changed {
+		err = r.save(ctx, rec)
 	}
-	err := r.save(ctx, rec)
 	if !errors.Is(err, storage.ErrStale) {
 		return err
 	}
@@ -138,7 +140,7 @@ func (r *Registry) keep(ctx context.Context, rec *Record, want Want, token calli
 	if now.Generation == rec.Generation && now.CallingID == rec.CallingID && now.Change == nil {
 		return nil
 	}
-	return err
+	return storage.ErrStale
 }
 
 // kept is a token as it is kept. Sealed is empty for one in memory.

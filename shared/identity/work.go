@@ -5,32 +5,33 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync/atomic"
 
 	"switchboard/shared/calling"
 )
 
-// arrival is what a request found when it came: what was erased before that does
-// not concern it, what is erased after ends it.
-type arrival struct {
-	generation int  // of the record
-	givenUp    bool // it was being erased, and its holder had given up
-}
-
-// since runs work for a request that found rec when it came. Work that others
-// have begun earlier may end with what the request should not see: a token from
-// before a revocation, or the news of an erasure that was over. Then it is begun
-// anew.
-func (r *Registry) since(rec *Record, work func(arrival) (outcome, error)) (outcome, error) {
-	from := arrival{
-		generation: rec.Generation,
-		givenUp:    rec.Change != nil && rec.Change.Do == erase && r.Now().After(rec.Change.Until),
+// since runs work for a request that found rec when it came, together with others
+// that want the same. Work that others have begun earlier may end with what this
+// request should not see: a token from before a revocation, or the news of an
+// erasure that was over. Then it is begun anew.
+func (r *Registry) since(ctx context.Context, rec *Record, what string, work func(context.Context) (outcome, error)) (outcome, error) {
+	if rec.erasing(r.Now()) {
+		return outcome{}, beingErased()
 	}
 	for range tries {
-		done, err := work(from)
+		var mine atomic.Bool
+		done, err := r.together(ctx, Key{rec.PK, rec.ID}, what, func(ctx context.Context) (outcome, error) {
+			mine.Store(true)
+			return work(ctx)
+		})
+		if mine.Load() {
+			return done, err
+		}
+		done.created = false
 		gone, ended := errors.AsType[erased](err)
 		switch {
-		case ended && gone.generation <= from.generation:
-		case err == nil && done.record.Generation < from.generation:
+		case ended && gone.generation <= rec.Generation:
+		case err == nil && done.record.Generation < rec.Generation:
 		default:
 			return done, err
 		}

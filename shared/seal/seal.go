@@ -82,6 +82,7 @@ type Ring struct {
 	asked  time.Time // when the source was last asked
 	read   time.Time // when it last answered
 	failed error     // why there are no keys
+	busy   bool      // it is being asked
 }
 
 type opened struct {
@@ -152,11 +153,12 @@ func (r *Ring) ring(ctx context.Context, fresh bool) ([]opened, error) {
 	now := r.now()
 	keys, ask := r.keys, now.Sub(r.asked) >= retryEvery && (fresh || now.Sub(r.read) >= refreshEvery)
 	if ask {
-		r.asked = now
+		r.asked, r.busy = now, true
 	}
+	join := fresh && r.busy || len(keys) == 0 && r.failed == nil
 	failed := r.failed
 	r.mu.Unlock()
-	if !ask && !(len(keys) == 0 && failed == nil) {
+	if !ask && !join {
 		return keys, failed
 	}
 	asked := r.asking.DoChan("", func() (any, error) {
@@ -188,7 +190,7 @@ func (r *Ring) ask(ctx context.Context) (ring []opened, err error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.asked = r.now()
+	r.asked, r.busy = r.now(), false
 	if err == nil {
 		r.keys, r.read, r.failed = ring, r.now(), nil
 	} else if len(r.keys) == 0 {

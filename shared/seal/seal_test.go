@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -186,4 +187,36 @@ func TestASourceThatFailsIsLeftAlone(t *testing.T) {
 	if n := s.asked.Load(); n > 1 {
 		t.Errorf("asked %d times within a moment", n)
 	}
+}
+
+// slow is a Source that takes its time.
+type slow struct{ keys []seal.Key }
+
+func (s *slow) Keys(context.Context) ([]seal.Key, error) {
+	time.Sleep(50 * time.Millisecond)
+	return s.keys, nil
+}
+
+func TestAllWhoComeAfterARotationAreServed(t *testing.T) {
+	now := time.Now()
+	s := &slow{keys: []seal.Key{key("a", 1)}}
+	ring := seal.NewRing(s, func() time.Time { return now })
+	if _, err := ring.Seal(t.Context(), nil, ""); err != nil {
+		t.Fatal(err)
+	}
+	s.keys = []seal.Key{key("b", 2), key("a", 1)}
+	now = now.Add(time.Minute)
+	sealed, err := seal.NewRing(seal.Static(s.keys), time.Now).Seal(t.Context(), []byte("x"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			if _, err := ring.Open(t.Context(), sealed, ""); err != nil {
+				t.Errorf("one of those who came together: %v", err)
+			}
+		})
+	}
+	all.Wait()
 }
