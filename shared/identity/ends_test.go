@@ -142,7 +142,6 @@ type dying struct {
 	identity.Store
 	dead  atomic.Bool
 	calls atomic.Int32
-	n     atomic.Int32
 }
 
 func (d *dying) Read(ctx context.Context, pk, id string, doc storage.Document) error {
