@@ -17,7 +17,8 @@
 // indexing policies, as far as they decide which ORDER BY is refused; unique
 // keys. Items: create, upsert, replace, read, patch with condition, delete,
 // If-Match, If-None-Match; transactional batches; queries (see
-// internal/query) with continuations; time to live. Key signatures are
+// internal/query) with continuations; lists; the change feed in latest version
+// mode, of a partition or a container; time to live. Key signatures are
 // verified, Microsoft Entra tokens by Options.VerifyBearer.
 //
 // # Storage
@@ -29,17 +30,20 @@
 //
 // # Limits
 //
-//   - Absent, and answered with a 400 that names it: change feed and listing of
-//     items, throughput and offers (as of a serverless account), stored
-//     procedures, triggers, user-defined functions, users and permissions, bulk
-//     (batches that are not atomic), query plans, JOIN, GROUP BY, subqueries,
-//     methods, computed properties, vector, spatial and full-text search.
+//   - Absent, and answered with a 400 that names it: the change feed with all
+//     versions and deletes, throughput and offers (as of a serverless account),
+//     stored procedures, triggers, user-defined functions, users and
+//     permissions, bulk (batches that are not atomic), query plans, JOIN, GROUP
+//     BY, subqueries, methods, computed properties, vector, spatial and
+//     full-text search.
 //   - Queries look at every item of their partition: 100,000 items of 1 KB take
 //     seconds. ORDER BY sorts in memory what WHERE kept. Without ORDER BY items
 //     come by id, which the service does not promise. Parsed items are kept for
 //     the next query, up to 8,192 of up to 4 KB.
-//   - A container has one physical partition: the service spreads a query
-//     across partitions over more pages.
+//   - A container has one physical partition, and one partition key range that
+//     never splits: the service spreads a query across partitions over more
+//     pages. The change feed of a partition reads past the changes of the
+//     others.
 //   - Numbers are doubles, as in the service: 9007199254740993 reads back as
 //     9007199254740992. Objects in which a name occurs twice are refused.
 //   - NOT before a comparison without parentheses is refused, because the

@@ -18,12 +18,17 @@ func (s *Store) onItems(r *request) (*reply, error) {
 	if err := r.refuseUnknown(); err != nil {
 		return nil, err
 	}
+	if err := r.checkRange(); err != nil {
+		return nil, err
+	}
 	if unreadable(r.leaf) {
 		return nil, unauthorized("The input authorization token can't serve the request: the id %q holds one of / \\ # %%20 or ends in a space.", r.leaf)
 	}
 	switch {
+	case r.method == http.MethodGet && r.leaf == "" && r.header.Get("A-Im") != "":
+		return s.changeFeed(r, c)
 	case r.method == http.MethodGet && r.leaf == "":
-		return nil, unsupported("listing items and the change feed; query instead")
+		return s.listItems(r, c)
 	case r.method == http.MethodGet:
 		return s.readItem(r, c)
 	case r.method != http.MethodPost:
@@ -40,7 +45,7 @@ func (s *Store) onItems(r *request) (*reply, error) {
 func (r *request) refuseUnknown() error {
 	for _, name := range []string{
 		"X-Ms-Documentdb-Pre-Trigger-Include", "X-Ms-Documentdb-Post-Trigger-Include",
-		"X-Ms-Cosmos-Is-Query-Plan-Request", "X-Ms-Indexing-Directive", "A-Im",
+		"X-Ms-Cosmos-Is-Query-Plan-Request", "X-Ms-Indexing-Directive",
 	} {
 		if r.header.Get(name) != "" {
 			return unsupported("the header %s", strings.ToLower(name))

@@ -101,6 +101,25 @@ func (s *Store) queryItems(r *request, c *container) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.page(r, c, q, key)
+}
+
+// listItems gives all items, or those of a partition ("List documents").
+func (s *Store) listItems(r *request, c *container) (*reply, error) {
+	key, _, err := c.headerKey(r)
+	if err != nil {
+		return nil, err
+	}
+	all, err := query.Parse("SELECT * FROM c", nil)
+	if err != nil {
+		return nil, err
+	}
+	return s.page(r, c, all, key)
+}
+
+// page runs a query over a partition, or with an empty key over all, from where
+// the continuation says.
+func (s *Store) page(r *request, c *container, q *query.Query, key partitionKey) (*reply, error) {
 	size, err := r.pageSize()
 	if err != nil {
 		return nil, err

@@ -161,14 +161,14 @@ func TestAccount(t *testing.T) {
 func TestUnsupported(t *testing.T) {
 	store := open(t, localcosmos.Options{})
 	container(t, connect(t, "http://cosmos.local", store.Key(), store), azcosmos.ContainerProperties{})
-	const docs = "dbs/app/colls/main/docs"
 	for name, test := range map[string]struct {
 		method, path, body string
 		headers            []string
 		says               string
 	}{
 		"stored procedures": {"POST", "dbs/app/colls/main/sprocs", `{}`, nil, "sprocs"},
-		"change feed":       {"GET", docs, ``, []string{"A-IM", "Incremental feed"}, "a-im"},
+		"change feed mode":  {"GET", docs, ``, []string{"A-IM", "Full-Fidelity Feed"}, "Full-Fidelity"},
+		"hashed ranges":     {"GET", docs, ``, []string{"A-IM", "Incremental feed", "x-ms-start-epk", "1F"}, "x-ms-start-epk"},
 		"query plan":        {"POST", docs, `{}`, []string{"x-ms-cosmos-is-query-plan-request", "True"}, "query-plan"},
 		"triggers":          {"POST", docs, `{}`, []string{"x-ms-documentdb-pre-trigger-include", "t"}, "trigger"},
 		"bulk":              {"POST", docs, `[]`, []string{"x-ms-cosmos-is-batch-request", "True", "x-ms-cosmos-batch-atomic", "False"}, "atomic"},
@@ -196,7 +196,7 @@ func TestUnsupported(t *testing.T) {
 func TestFaultyHeaders(t *testing.T) {
 	store := open(t, localcosmos.Options{})
 	container(t, connect(t, "http://cosmos.local", store.Key(), store), azcosmos.ContainerProperties{})
-	const docs, query = "dbs/app/colls/main/docs", `{"query":"SELECT * FROM c"}`
+	const query = `{"query":"SELECT * FROM c"}`
 	for _, test := range []struct {
 		body    string
 		headers []string
@@ -212,6 +212,7 @@ func TestFaultyHeaders(t *testing.T) {
 		{query, []string{"x-ms-documentdb-query", "True", "x-ms-max-item-count", "many"}, "max-item-count"},
 		{query, []string{"x-ms-documentdb-query", "True", "x-ms-continuation", "e30"}, "continuation"},
 		{query, []string{"x-ms-documentdb-query", "True", "x-ms-continuation", "not base64!"}, "continuation"},
+		{query, []string{"x-ms-documentdb-query", "True", "x-ms-start-epk", "05"}, "epk"},
 		{`{"query":5}`, []string{"x-ms-documentdb-query", "True"}, "query"},
 	} {
 		response := send(t, store, "POST", docs, test.body, test.headers...)
@@ -264,7 +265,6 @@ func FuzzRequests(f *testing.F) {
 	store := open(f, localcosmos.Options{})
 	container(f, connect(f, "http://cosmos.local", store.Key(), store), azcosmos.ContainerProperties{})
 	send(f, store, "POST", "dbs/app/colls/main/docs", `{"id":"y","pk":"a","n":1,"l":[1,{}],"o":{}}`)
-	const docs = "dbs/app/colls/main/docs"
 	f.Fuzz(func(t *testing.T, body, key, count, continuation string) {
 		for _, call := range [][]string{
 			{"POST", docs}, {"POST", docs, "x-ms-documentdb-is-upsert", "True"},
@@ -272,6 +272,7 @@ func FuzzRequests(f *testing.F) {
 			{"POST", docs, "x-ms-cosmos-is-batch-request", "True", "x-ms-cosmos-batch-atomic", "True"},
 			{"POST", docs, "x-ms-documentdb-query", "True", "x-ms-max-item-count", count, "x-ms-continuation", continuation},
 			{"PUT", "dbs/app/colls/main"},
+			{"GET", docs, "A-IM", "Incremental feed", "If-None-Match", continuation, "If-Modified-Since", count, "x-ms-max-item-count", count},
 		} {
 			headers := append([]string{"x-ms-documentdb-partitionkey", key}, call[2:]...)
 			if response := send(t, store, call[0], call[1], body, headers...); response.StatusCode >= 500 {
