@@ -17,6 +17,9 @@ type writer struct {
 
 	gathering sync.Mutex
 	waiting   []*task // under gathering
+
+	watching sync.Mutex
+	changed  chan struct{} // under watching; nil while nobody waits for it
 }
 
 // task is one request's part of a commit. run either changes what it wants in
@@ -65,6 +68,26 @@ func (s *Store) commit(group []*task) {
 	}
 }
 
+// changed gives a channel that the next commit closes.
+func (s *Store) changed() <-chan struct{} {
+	w := &s.writer
+	w.watching.Lock()
+	defer w.watching.Unlock()
+	if w.changed == nil {
+		w.changed = make(chan struct{})
+	}
+	return w.changed
+}
+
+func (w *writer) tellChanged() {
+	w.watching.Lock()
+	defer w.watching.Unlock()
+	if w.changed != nil {
+		close(w.changed)
+		w.changed = nil
+	}
+}
+
 // runGroup returns the error that undid the whole group.
 func (s *Store) runGroup(group []*task) error {
 	if s.writer.closed {
@@ -88,7 +111,11 @@ func (s *Store) runGroup(group []*task) error {
 	if !changed {
 		return nil
 	}
-	return tx.Commit()
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	s.writer.tellChanged()
+	return nil
 }
 
 // view reads a snapshot of what is committed.

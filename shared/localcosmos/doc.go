@@ -21,6 +21,9 @@
 // mode, of a partition or a container; time to live. Key signatures are
 // verified, Microsoft Entra tokens by Options.VerifyBearer.
 //
+// Store.Pump calls a handler with a container's changes, as Azure Functions'
+// Cosmos DB trigger would.
+//
 // # Storage
 //
 // One bbolt file, or one without a name that is never synced. A write is
@@ -50,6 +53,9 @@
 //     service and its readers understand it differently.
 //   - Request charges are estimates, marked by the header x-localcosmos-charge;
 //     nothing is throttled. There are no 449, 410 or 403/3 answers.
+//   - A pump has one lease for its container and makes one call at a time: the
+//     trigger has one per partition key range, and calls for each at once. Its
+//     leases are items of this store's own form.
 //   - Every request sees the latest commit, whatever consistency it asks for.
 //     Session tokens count a container's commits.
 //   - Expired items are gone at once for all requests and leave the file within

@@ -53,6 +53,7 @@ type Store struct {
 	parsed  *lru.Cache[version, any] // items, as queries look at them
 
 	writer writer
+	pumps  sync.Map // leases that are pumped -> true
 
 	closing chan struct{} // closed by Close
 	closed  sync.Once
