@@ -1,6 +1,7 @@
 package localcosmos
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"slices"
@@ -26,13 +27,18 @@ type patchOperation struct {
 	value      any
 }
 
-// parsePatch reads {"condition"?, "operations":[{"op","path","value"?}]}.
+// parsePatch reads {"condition"?, "operations":[{"op","path","value"?}]}, or the
+// list of operations alone, which JavaScript sends where there is no condition.
 func parsePatch(text []byte) (*patch, error) {
 	var body struct {
 		Condition  *string      `json:"condition"`
 		Operations []patchEntry `json:"operations"`
 	}
-	if err := decode(text, &body); err != nil {
+	into := any(&body)
+	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("[")) {
+		into = &body.Operations
+	}
+	if err := decode(text, into); err != nil {
 		return nil, err
 	}
 	p := &patch{}

@@ -104,3 +104,22 @@ func TestPatchCondition(t *testing.T) {
 		})
 	}
 }
+
+// @azure/cosmos, PatchRequestBody: the operations alone are a patch too.
+func TestPatchList(t *testing.T) {
+	store, c := feedStore(t, localcosmos.Options{})
+	create(t, c, "a", `{"id":"x","pk":"a","n":1}`)
+	for body, want := range map[string]int{
+		` [{"op":"incr","path":"/n","value":2}]`: http.StatusOK,
+		`[]`:                                     http.StatusBadRequest,
+		`[{"op":"set","path":"/n","value":9}]{}`: http.StatusBadRequest,
+		`[7]`:                                    http.StatusBadRequest,
+	} {
+		if response := send(t, store, http.MethodPatch, docs+"/x", body); response.StatusCode != want {
+			t.Errorf("%s: %d, want %d", body, response.StatusCode, want)
+		}
+	}
+	if got := rows(t, c, pk("a"), "SELECT VALUE c.n FROM c", nil); got[0] != "3" {
+		t.Errorf("n is %s", got[0])
+	}
+}
