@@ -25,6 +25,7 @@ const (
 // whole, never changed, so that readers need no lock.
 type catalog struct {
 	databases map[string]*database
+	offers    map[string]value.Object
 }
 
 type database struct {
@@ -35,7 +36,7 @@ type database struct {
 // load reads the catalog from the file, making the buckets if it is new.
 func (s *Store) load() error {
 	return s.db.Update(func(tx *bolt.Tx) error {
-		for _, name := range []string{bucketDatabases, bucketContainers} {
+		for _, name := range []string{bucketDatabases, bucketContainers, bucketOffers} {
 			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
 				return err
 			}
@@ -49,7 +50,10 @@ func (s *Store) load() error {
 // readCatalog gives faults of the file as errors that are no failure: they are
 // not the client's.
 func readCatalog(tx *bolt.Tx) (*catalog, error) {
-	c := &catalog{databases: map[string]*database{}}
+	c := &catalog{databases: map[string]*database{}, offers: map[string]value.Object{}}
+	if err := c.readOffers(tx); err != nil {
+		return nil, err
+	}
 	err := tx.Bucket([]byte(bucketDatabases)).ForEach(func(id, text []byte) error {
 		resource, err := parseObject(text)
 		if err != nil {

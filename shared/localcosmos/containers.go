@@ -51,7 +51,8 @@ func (s *Store) postContainer(r *request) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.noThroughput(); err != nil {
+	throughput, err := r.throughput()
+	if err != nil {
 		return nil, err
 	}
 	err = s.define(func(tx *bolt.Tx, now *catalog) error {
@@ -63,6 +64,9 @@ func (s *Store) postContainer(r *request) (*reply, error) {
 			return conflict()
 		}
 		if resource, err = d.newResource(tx, resource, r.now.Unix()); err != nil {
+			return err
+		}
+		if err := putOffer(tx, resource, throughput, r.now.Unix()); err != nil {
 			return err
 		}
 		return tx.Bucket([]byte(bucketContainers)).Put(containerKey(r.db, c.id), value.Append(nil, resource))
@@ -188,6 +192,9 @@ func (c *container) remove(tx *bolt.Tx) error {
 		if err := tx.DeleteBucket(name); err != nil {
 			return err
 		}
+	}
+	if err := deleteOffer(tx, c.number); err != nil {
+		return err
 	}
 	return tx.Bucket([]byte(bucketContainers)).Delete(containerKey(c.db, c.id))
 }

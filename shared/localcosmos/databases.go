@@ -2,7 +2,6 @@ package localcosmos
 
 import (
 	"net/http"
-	"strings"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -58,11 +57,12 @@ func (s *Store) postDatabase(r *request) (*reply, error) {
 	if err := checkName(body.ID); err != nil {
 		return nil, err
 	}
-	if err := r.noThroughput(); err != nil {
+	throughput, err := r.throughput()
+	if err != nil {
 		return nil, err
 	}
 	resource := value.Object{{Name: "id", Value: body.ID}}
-	err := s.define(func(tx *bolt.Tx, c *catalog) error {
+	err = s.define(func(tx *bolt.Tx, c *catalog) error {
 		if c.databases[body.ID] != nil {
 			return conflict()
 		}
@@ -74,6 +74,9 @@ func (s *Store) postDatabase(r *request) (*reply, error) {
 		rid, ts := resourceID(uint32(n), 0, 0), r.now.Unix()
 		resource = systemProperties(resource, rid, "dbs/"+rid+"/", etag(uint32(n), 0, ts), ts)
 		resource = append(resource, value.Member{Name: "_colls", Value: "colls/"}, value.Member{Name: "_users", Value: "users/"})
+		if err := putOffer(tx, resource, throughput, ts); err != nil {
+			return err
+		}
 		return bucket.Put([]byte(body.ID), value.Append(nil, resource))
 	})
 	if err != nil {
@@ -93,20 +96,17 @@ func (s *Store) deleteDatabase(r *request) (*reply, error) {
 				return err
 			}
 		}
+		number, _, err := numbers(property(d.resource, "_rid"))
+		if err != nil {
+			return err
+		}
+		if err := deleteOffer(tx, number); err != nil {
+			return err
+		}
 		return tx.Bucket([]byte(bucketDatabases)).Delete([]byte(r.db))
 	})
 	if err != nil {
 		return nil, err
 	}
 	return deletedReply(), nil
-}
-
-// noThroughput refuses what would have no effect.
-func (r *request) noThroughput() error {
-	for _, name := range []string{"X-Ms-Offer-Throughput", "X-Ms-Cosmos-Offer-Autopilot-Settings"} {
-		if r.header.Get(name) != "" {
-			return unsupported("throughput (the header %s)", strings.ToLower(name))
-		}
-	}
-	return nil
 }

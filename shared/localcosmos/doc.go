@@ -12,10 +12,10 @@
 //
 // # What there is
 //
-// The account document; databases and containers with their queries;
-// partition keys of version 1 and 2 and hierarchical ones; default TTL;
-// indexing policies, as far as they decide which ORDER BY is refused; unique
-// keys. Items: create, upsert, replace, read, patch with condition, delete,
+// The account document; databases and containers with their queries and manual
+// throughput, which Options.Throttle enforces with 429; partition keys of
+// version 1 and 2 and hierarchical ones; default TTL; indexing policies, as far
+// as they decide which ORDER BY is refused; unique keys. Items: create, upsert, replace, read, patch with condition, delete,
 // If-Match, If-None-Match; transactional batches; queries (see
 // internal/query) with continuations; lists; the change feed in latest version
 // mode, of a partition or a container; time to live. Key signatures are
@@ -34,11 +34,13 @@
 // # Limits
 //
 //   - Absent, and answered with a 400 that names it: the change feed with all
-//     versions and deletes, throughput and offers (as of a serverless account),
-//     stored procedures, triggers, user-defined functions, users and
-//     permissions, bulk (batches that are not atomic), query plans, JOIN, GROUP
-//     BY, subqueries, methods, computed properties, vector, spatial and
-//     full-text search.
+//     versions and deletes, autoscale throughput, stored procedures, triggers,
+//     user-defined functions, users and permissions, bulk (batches that are not
+//     atomic), query plans, JOIN, GROUP BY, subqueries, methods, computed
+//     properties, vector, spatial and full-text search.
+//   - Without throughput of its own or its database's a container has none and
+//     no limit, as in a serverless account. Throttling measures items only, by
+//     estimated charges, and lets a request overdraw its second.
 //   - Queries look at every item of their partition: 100,000 items of 1 KB take
 //     seconds. ORDER BY sorts in memory what WHERE kept. Without ORDER BY items
 //     come by id, which the service does not promise. Parsed items are kept for
@@ -51,8 +53,8 @@
 //     9007199254740992. Objects in which a name occurs twice are refused.
 //   - NOT before a comparison without parentheses is refused, because the
 //     service and its readers understand it differently.
-//   - Request charges are estimates, marked by the header x-localcosmos-charge;
-//     nothing is throttled. There are no 449, 410 or 403/3 answers.
+//   - Request charges are estimates, marked by the header x-localcosmos-charge.
+//     There are no 449 or 403/3 answers.
 //   - A pump has one lease for its container and makes one call at a time: the
 //     trigger has one per partition key range, and calls for each at once. Its
 //     leases are items of this store's own form.

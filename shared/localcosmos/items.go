@@ -24,6 +24,10 @@ func (s *Store) onItems(r *request) (*reply, error) {
 	if unreadable(r.leaf) {
 		return nil, unauthorized("The input authorization token can't serve the request: the id %q holds one of / \\ # %%20 or ends in a space.", r.leaf)
 	}
+	return s.metered(r, c, func() (*reply, error) { return s.item(r, c) })
+}
+
+func (s *Store) item(r *request, c *container) (*reply, error) {
 	switch {
 	case r.method == http.MethodGet && r.leaf == "" && r.header.Get("A-Im") != "":
 		return s.changeFeed(r, c)

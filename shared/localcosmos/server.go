@@ -139,6 +139,8 @@ func (s *Store) answer(r *request) (*reply, error) {
 		return s.deleteContainer(r)
 	case "GET dbs/*/colls/*/pkranges":
 		return s.partitionKeyRanges(r)
+	case "GET offers", "POST offers", "GET offers/*", "PUT offers/*":
+		return s.onOffers(r)
 	case "GET dbs/*/colls/*/docs", "POST dbs/*/colls/*/docs",
 		"GET dbs/*/colls/*/docs/*", "PUT dbs/*/colls/*/docs/*", "PATCH dbs/*/colls/*/docs/*", "DELETE dbs/*/colls/*/docs/*":
 		return s.onItems(r)

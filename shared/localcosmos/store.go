@@ -36,6 +36,9 @@ type Options struct {
 	// Lenient accepts ids that the service accepts but then cannot read
 	// back. By default they are refused when they are written.
 	Lenient bool
+	// Throttle answers with 429 where more is asked of a database or container
+	// than the RU/s it was made with. What was made without any has no limit.
+	Throttle bool
 	// VerifyBearer judges a Microsoft Entra token. Without it, such tokens
 	// are answered with 401.
 	VerifyBearer func(token string) error
@@ -52,8 +55,9 @@ type Store struct {
 	catalog atomic.Pointer[catalog]
 	parsed  *lru.Cache[version, any] // items, as queries look at them
 
-	writer writer
-	pumps  sync.Map // leases that are pumped -> true
+	writer   writer
+	throttle throttle
+	pumps    sync.Map // leases that are pumped -> true
 
 	closing chan struct{} // closed by Close
 	closed  sync.Once
@@ -86,7 +90,8 @@ func Open(options Options) (*Store, error) {
 	}
 	s := &Store{
 		options: options, key: key, secret: secret, now: now, db: db, parsed: parsed, cleanup: cleanup,
-		closing: make(chan struct{}),
+		throttle: throttle{offers: map[string]*allowance{}},
+		closing:  make(chan struct{}),
 	}
 	if err := s.load(); err != nil {
 		return nil, errors.Join(err, db.Close(), cleanup())
