@@ -22,7 +22,8 @@
 // verified, Microsoft Entra tokens by Options.VerifyBearer.
 //
 // Store.Pump calls a handler with a container's changes, as Azure Functions'
-// Cosmos DB trigger would.
+// Cosmos DB trigger would. Options.Fault breaks requests on demand: a status, a
+// delay, a connection that is cut before or after the work.
 //
 // # Storage
 //
@@ -54,7 +55,7 @@
 //   - NOT before a comparison without parentheses is refused, because the
 //     service and its readers understand it differently.
 //   - Request charges are estimates, marked by the header x-localcosmos-charge.
-//     There are no 449 or 403/3 answers.
+//     There are no 449 or 403/3 answers but those that Options.Fault asks for.
 //   - A pump has one lease for its container and makes one call at a time: the
 //     trigger has one per partition key range, and calls for each at once. Its
 //     leases are items of this store's own form.

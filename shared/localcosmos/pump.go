@@ -206,11 +206,7 @@ func (p *pump) deliver(ctx context.Context, documents json.RawMessage) error {
 		if err == nil || attempt >= p.Attempts {
 			return err
 		}
-		pause := time.NewTimer(delay - rand.N(delay/2+1))
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
+		if wait(ctx, delay-rand.N(delay/2+1)) != nil {
 			return err
 		}
 		delay = min(2*delay, maxBackoff)

@@ -24,7 +24,10 @@ type reply struct {
 
 // ServeHTTP answers one request; mount the store as a listener's handler.
 func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	answer := s.exchange(r)
+	answer, err := s.serve(r)
+	if err != nil {
+		panic(http.ErrAbortHandler) // net/http's way to cut a connection
+	}
 	header := w.Header()
 	for name, values := range s.headers(r, answer) {
 		header[name] = values
@@ -42,10 +45,13 @@ func (s *Store) Do(r *http.Request) (*http.Response, error) {
 	if err := r.Context().Err(); err != nil {
 		return nil, err
 	}
-	answer := s.exchange(r)
+	answer, err := s.serve(r)
 	if r.Body != nil {
 		// A failed close concerns nobody: the answer is there.
 		_ = r.Body.Close()
+	}
+	if err != nil {
+		return nil, err
 	}
 	return &http.Response{
 		Status:        strconv.Itoa(answer.status) + " " + http.StatusText(answer.status),
@@ -77,9 +83,9 @@ func failed(err error) *reply {
 	if !errors.As(err, &f) {
 		f = internal(err)
 	}
-	answer := &reply{status: f.status, body: f.body(), charge: chargeRefusal}
+	answer := &reply{status: f.status, body: f.body(), charge: chargeRefusal, extra: map[string]string{}}
 	if f.substatus != 0 {
-		answer.extra = map[string]string{"X-Ms-Substatus": strconv.Itoa(f.substatus)}
+		answer.extra["X-Ms-Substatus"] = strconv.Itoa(f.substatus)
 	}
 	return answer
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -39,6 +40,9 @@ type Options struct {
 	// Throttle answers with 429 where more is asked of a database or container
 	// than the RU/s it was made with. What was made without any has no limit.
 	Throttle bool
+	// Fault is asked before each request what shall go wrong with it. It is
+	// called from several goroutines.
+	Fault func(*http.Request) Fault
 	// VerifyBearer judges a Microsoft Entra token. Without it, such tokens
 	// are answered with 401.
 	VerifyBearer func(token string) error
