@@ -59,11 +59,7 @@ func (s *Store) changeFeed(r *request, c *container) (*reply, error) {
 		return nil, err
 	}
 	var answer *reply
-	err = s.view(func(tx *bolt.Tx) error {
-		docs, feed := tx.Bucket(c.docs), tx.Bucket(c.feed)
-		if docs == nil || feed == nil {
-			return ownerNotFound()
-		}
+	err = s.snapshot(r, c, func(docs, feed *bolt.Bucket) error {
 		latest := feed.Sequence()
 		if from.now {
 			from.after = latest

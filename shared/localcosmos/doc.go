@@ -60,7 +60,8 @@
 //     trigger has one per partition key range, and calls for each at once. Its
 //     leases are items of this store's own form.
 //   - Every request sees the latest commit, whatever consistency it asks for.
-//     Session tokens count a container's commits.
+//     Session tokens count a container's commits; a read with a token of more
+//     commits than there were is answered with 404/1002.
 //   - Expired items are gone at once for all requests and leave the file within
 //     a minute or two.
 //   - Signatures are checked by the machine's clock, everything else goes by

@@ -64,11 +64,7 @@ func (s *Store) readItem(r *request, c *container) (*reply, error) {
 		return nil, err
 	}
 	var answer *reply
-	err = s.view(func(tx *bolt.Tx) error {
-		docs, feed := tx.Bucket(c.docs), tx.Bucket(c.feed)
-		if docs == nil || feed == nil {
-			return ownerNotFound()
-		}
+	err = s.snapshot(r, c, func(docs, feed *bolt.Bucket) error {
 		found, err := c.find(docs, key.record(r.leaf), r.now)
 		if err != nil {
 			return err

@@ -131,11 +131,7 @@ func (s *Store) page(r *request, c *container, q *query.Query, key partitionKey)
 	}
 	run := &execution{query: q, from: from, size: size}
 	lsn := uint64(0)
-	err = s.view(func(tx *bolt.Tx) error {
-		docs, feed := tx.Bucket(c.docs), tx.Bucket(c.feed)
-		if docs == nil || feed == nil {
-			return ownerNotFound()
-		}
+	err = s.snapshot(r, c, func(docs, feed *bolt.Bucket) error {
 		lsn = feed.Sequence()
 		return run.over(s.scan(c, docs, key, r.now))
 	})

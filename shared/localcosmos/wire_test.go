@@ -193,6 +193,32 @@ func TestUnsupported(t *testing.T) {
 	}
 }
 
+// "Consistency levels", session: what was read or written with a token is seen;
+// a session that the store has not reached is 404 with sub-status 1002, for
+// items, queries and the change feed. A write waits for no session.
+func TestSessionToken(t *testing.T) {
+	store, c := feedStore(t, localcosmos.Options{})
+	create(t, c, "a", `{"id":"x","pk":"a"}`)
+	for token, want := range map[string]int{
+		"0:-1#1": 200, "0:1": 200, "0:1#1#4=1": 200, "0:-1#2": 404, "0:-1#1,0:-1#2": 404, "0:5#2#4=2": 404, "mine": 400, "0:-1#x": 400,
+	} {
+		for _, call := range [][]string{
+			{"GET", docs + "/x", ""},
+			{"POST", docs, `{"query":"SELECT * FROM c"}`, "x-ms-documentdb-query", "True"},
+			{"GET", docs, "", "A-IM", "Incremental feed"},
+		} {
+			response := send(t, store, call[0], call[1], call[2], append(call[3:], "x-ms-session-token", token)...)
+			substatus := map[int]string{404: "1002"}[want]
+			if response.StatusCode != want || response.Header.Get("x-ms-substatus") != substatus {
+				t.Errorf("%s of %s with %q: %d/%s", call[0], call[1], token, response.StatusCode, response.Header.Get("x-ms-substatus"))
+			}
+		}
+	}
+	if response := send(t, store, "POST", docs, `{"id":"y","pk":"a"}`, "x-ms-session-token", "0:-1#9"); response.StatusCode != 201 {
+		t.Errorf("write: %d", response.StatusCode)
+	}
+}
+
 // Headers that are not what they should be.
 func TestFaultyHeaders(t *testing.T) {
 	store := open(t, localcosmos.Options{})
@@ -263,6 +289,7 @@ func FuzzRequests(f *testing.F) {
 		f.Add(body, `["a"]`, "1", "")
 	}
 	f.Add(`{"id":"","pk":`, `[{}]`, "-1", "AAAA")
+	f.Add(``, ``, "1", "0:1#0")
 	store := open(f, localcosmos.Options{})
 	container(f, connect(f, "http://cosmos.local", store.Key(), store), azcosmos.ContainerProperties{})
 	send(f, store, "POST", "dbs/app/colls/main/docs", `{"id":"y","pk":"a","n":1,"l":[1,{}],"o":{}}`)
@@ -273,7 +300,7 @@ func FuzzRequests(f *testing.F) {
 			{"POST", docs, "x-ms-cosmos-is-batch-request", "True", "x-ms-cosmos-batch-atomic", "True"},
 			{"POST", docs, "x-ms-documentdb-query", "True", "x-ms-max-item-count", count, "x-ms-continuation", continuation},
 			{"PUT", "dbs/app/colls/main"},
-			{"GET", docs, "A-IM", "Incremental feed", "If-None-Match", continuation, "If-Modified-Since", count, "x-ms-max-item-count", count},
+			{"GET", docs, "A-IM", "Incremental feed", "If-None-Match", continuation, "If-Modified-Since", count, "x-ms-session-token", continuation, "x-ms-max-item-count", count},
 		} {
 			headers := append([]string{"x-ms-documentdb-partitionkey", key}, call[2:]...)
 			if response := send(t, store, call[0], call[1], body, headers...); response.StatusCode >= 500 {
