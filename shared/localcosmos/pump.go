@@ -228,9 +228,9 @@ func (p *pump) save(etag string) error {
 }
 
 // request makes a request below a container, or to the database's containers,
-// that needs no signature.
+// that needs no signature and uses no throughput.
 func (p *pump) request(method, container, path string) *request {
-	r := &request{method: method, header: http.Header{}, now: p.store.now()}
+	r := &request{method: method, header: http.Header{}, now: p.store.now(), own: true}
 	// Escaped names make no faulty path.
 	_ = r.setPath("dbs/" + url.PathEscape(p.Database) + "/colls/" + url.PathEscape(container) + path)
 	return r

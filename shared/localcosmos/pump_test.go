@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -254,4 +255,31 @@ func TestPumpEndsWithStore(t *testing.T) {
 			t.Errorf("the pump ended with %v", err)
 		}
 	})
+}
+
+// A pump goes on, and keeps its lease, where clients have used the throughput
+// up.
+func TestPumpBesideThrottledClients(t *testing.T) {
+	now := time.Now()
+	store := open(t, localcosmos.Options{Throttle: true, Now: func() time.Time { return now }})
+	_, c := provisioned(t, connect(t, "http://cosmos.local", store.Key(), store), 400, 0)
+	var created []string
+	for n := 0; ; n++ {
+		id := fmt.Sprint(n)
+		_, err := c.CreateItem(t.Context(), pk("a"), fmt.Appendf(nil, `{"id":%q,"pk":"a"}`, id), nil)
+		if status(err) == http.StatusTooManyRequests {
+			break
+		}
+		ok(t, err)
+		created = append(created, id)
+	}
+	trigger := localcosmos.Trigger{FromBeginning: true, MaxItems: 1000}
+	p := pump(t, store, trigger, nil)
+	p.want(t, strings.Join(created, " "))
+	p.end(t)
+	now = now.Add(time.Second)
+	createAll(t, c, "later")
+	p = pump(t, store, trigger, nil)
+	p.want(t, "later")
+	p.end(t)
 }

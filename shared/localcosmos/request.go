@@ -22,6 +22,7 @@ type request struct {
 	header http.Header
 	body   []byte
 	now    time.Time
+	own    bool // the store's own, for which no throughput is used
 
 	// shape is the path with * for every name: dbs/*/colls/*/docs/*.
 	shape          string

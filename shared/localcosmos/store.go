@@ -40,8 +40,8 @@ type Options struct {
 	// Throttle answers with 429 where more is asked of a database or container
 	// than the RU/s it was made with. What was made without any has no limit.
 	Throttle bool
-	// Fault is asked before each request what shall go wrong with it. It is
-	// called from several goroutines.
+	// Fault is asked before each request what shall go wrong with it, but not
+	// before what a pump does itself. It is called from several goroutines.
 	Fault func(*http.Request) Fault
 	// VerifyBearer judges a Microsoft Entra token. Without it, such tokens
 	// are answered with 401.

@@ -39,7 +39,7 @@ func (c *catalog) offerOf(in *container) (id string, rate float64) {
 // that says when to come again.
 func (s *Store) metered(r *request, c *container, answer func() (*reply, error)) (*reply, error) {
 	id, rate := s.catalog.Load().offerOf(c)
-	if !s.options.Throttle || rate == 0 {
+	if !s.options.Throttle || rate == 0 || r.own {
 		return answer()
 	}
 	if wait := s.throttle.wait(id, rate, r.now); wait > 0 {
