@@ -15,11 +15,12 @@
 // The account document; databases and containers with their queries and manual
 // throughput, which Options.Throttle enforces with 429; partition keys of
 // version 1 and 2 and hierarchical ones; default TTL; indexing policies, as far
-// as they decide which ORDER BY is refused; unique keys. Items: create, upsert, replace, read, patch with condition, delete,
-// If-Match, If-None-Match; transactional batches; queries (see
-// internal/query) with continuations; lists; the change feed in latest version
-// mode, of a partition or a container; time to live. Key signatures are
-// verified, Microsoft Entra tokens by Options.VerifyBearer.
+// as they decide which ORDER BY is refused; unique keys. Items: create, upsert,
+// replace, read, patch with condition, delete, If-Match, If-None-Match;
+// transactional batches; queries (see internal/query) with continuations;
+// lists; the change feed in latest version mode, of a partition or a container;
+// time to live. Key signatures are verified, Microsoft Entra tokens by
+// Options.VerifyBearer.
 //
 // Store.Pump calls a handler with a container's changes, as Azure Functions'
 // Cosmos DB trigger would. Options.Fault breaks requests on demand: a status, a
@@ -37,7 +38,8 @@
 //   - Absent, and answered with a 400 that names it: the change feed with all
 //     versions and deletes, autoscale throughput, stored procedures, triggers,
 //     user-defined functions, users and permissions, bulk (batches that are not
-//     atomic), query plans, JOIN, GROUP BY, subqueries, methods, computed
+//     atomic), query plans, ranges of hashed keys (so also the change feed of a
+//     part of a hierarchical key), JOIN, GROUP BY, subqueries, methods, computed
 //     properties, vector, spatial and full-text search.
 //   - Without throughput of its own or its database's a container has none and
 //     no limit, as in a serverless account. Throttling measures items only, by
