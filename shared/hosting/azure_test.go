@@ -96,6 +96,7 @@ func TestAFailedEventIsAskedForAgain(t *testing.T) {
 			t.Errorf("%s: %v, want a failure with 500", name, err)
 		}
 	}
+	eventually(t, "all is logged", func() bool { return strings.Count(host.Stdout(), "hidden cause") >= 3 })
 	checkLog(t, host.Stdout())
 	if n := strings.Count(host.Stdout(), "hidden cause"); n != 3 {
 		t.Errorf("the cause was logged %d times, want 3: one call and two retries", n)
