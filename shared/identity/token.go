@@ -121,17 +121,16 @@ func (r *Registry) renew(ctx context.Context, rec *Record, who Subject, want Wan
 	return outcome{record: rec, token: token}, nil
 }
 
-// keep stores a token that was just issued. Where another request stored one
-// at the same time, both are good; where tokens ended meanwhile, ErrStale. Where
-// there is no key to seal it with, a look at the document tells.
+// keep stores a token that was just issued, and the record where it was changed
+// besides. Where another request stored a token at the same time, both are good;
+// where tokens ended meanwhile, ErrStale. Where there is no key to seal with,
+// nothing is stored, and a look at the document tells.
 func (r *Registry) keep(ctx context.Context, rec *Record, want Want, token calling.Token, changed bool) error {
 	r.remember(ctx, rec, want, token)
-	err := error(storage.ErrStale)
 	if r.Ring != nil || changed {
-		err = r.save(ctx, rec)
-	}
-	if !errors.Is(err, storage.ErrStale) {
-		return err
+		if err := r.save(ctx, rec); !errors.Is(err, storage.ErrStale) {
+			return err
+		}
 	}
 	now, readErr := r.read(ctx, Key{rec.PK, rec.ID})
 	if readErr != nil {
