@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"switchboard/shared/api"
 	"switchboard/shared/handle"
 	"switchboard/shared/identity"
 	"switchboard/shared/problem"
@@ -19,10 +20,19 @@ import (
 // user's for a minute at least.
 const maxNoted = 8
 
-// claim notes a handle and claims it. One that the user has already is claimed
-// anew, so that no change on another device that is giving it up frees it.
-func (h handler) claim(ctx context.Context, key identity.Key, wanted string) error {
-	rec, err := h.identities.Update(ctx, key, func(rec *identity.Record) error {
+// claim notes a handle and claims it, for a change of the version that ifMatch
+// allows. One that the user has already is claimed anew, so that no change on
+// another device that is giving it up frees it.
+func (h handler) claim(ctx context.Context, key identity.Key, ifMatch, wanted string) error {
+	rec, err := h.identities.Get(ctx, key)
+	if err != nil {
+		return err
+	}
+	if err := api.CheckMatch(ifMatch, rec.Profile.Version); err != nil {
+		return err
+	}
+	h.tidy(ctx, key, rec, wanted) // attempts that came to nothing
+	rec, err = h.identities.Update(ctx, key, func(rec *identity.Record) error {
 		if note(rec, wanted); len(rec.Handles) > maxNoted {
 			return problem.New(problem.Conflict, "handle_changed_often", "The handle was changed too often. Try again in a minute.")
 		}

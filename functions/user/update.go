@@ -30,17 +30,9 @@ func (h handler) update(ctx context.Context, in *struct {
 }) (*found, error) {
 	caller := api.Caller(ctx)
 	key := identity.UserKey(caller.UserID)
-	before, err := h.identities.Get(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	if err := api.CheckMatch(in.IfMatch, before.Profile.Version); err != nil {
-		return nil, err
-	}
 	wanted := in.Body.Handle.Value
 	if wanted != "" {
-		h.tidy(ctx, key, before, wanted) // attempts that came to nothing
-		if err := h.claim(ctx, key, wanted); err != nil {
+		if err := h.claim(ctx, key, in.IfMatch, wanted); err != nil {
 			return nil, err
 		}
 	}

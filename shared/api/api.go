@@ -77,7 +77,7 @@ func (a *API) describe() huma.Config {
 	cfg.OpenAPIPath, cfg.DocsPath, cfg.SchemasPath = "", "", ""
 	cfg.CreateHooks = nil // no $schema members in bodies
 	cfg.Formats = map[string]huma.Format{
-		"application/json":             huma.DefaultJSONFormat,
+		jsonType:                       huma.DefaultJSONFormat,
 		"json":                         huma.DefaultJSONFormat,
 		"application/merge-patch+json": huma.DefaultJSONFormat,
 	}

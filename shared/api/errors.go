@@ -85,7 +85,7 @@ func (a *API) rendered(ctx huma.Context, _ string, v any) (any, error) {
 	if !ok {
 		return v, nil
 	}
-	p := problem.New(problem.Invalid, "request_invalid", "The request is not valid; errors lists what to mend.")
+	p := invalid()
 	switch model.Status {
 	case http.StatusRequestEntityTooLarge:
 		p = problem.New(problem.TooLarge, "body_too_large", "The body may have %d bytes at most.", maxBody-1)
@@ -105,6 +105,13 @@ func (a *API) rendered(ctx huma.Context, _ string, v any) (any, error) {
 		}
 	}
 	return a.document(ctx.Context(), p), nil
+}
+
+// invalid refuses a request for its faults.
+func invalid(faults ...problem.Field) *problem.Error {
+	p := problem.New(problem.Invalid, "request_invalid", "The request is not valid; errors lists what to mend.")
+	p.Fields = faults
+	return p
 }
 
 // plainWords replaces what encoding/json says of our types.

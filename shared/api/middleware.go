@@ -175,9 +175,7 @@ func (a *API) deadline(next http.Handler) http.Handler {
 // not clean and answer in its own words.
 func (a *API) route(w http.ResponseWriter, r *http.Request) {
 	if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
-		p := problem.New(problem.Invalid, "request_invalid", "The request is not valid; errors lists what to mend.")
-		p.Fields = []problem.Field{{Location: "query", Message: "is not a query: a % is not followed by two hexadecimal digits, or a semicolon separates"}}
-		a.fail(w, r, p)
+		a.fail(w, r, invalid(problem.Field{Location: "query", Message: "is not a query: a % is not followed by two hexadecimal digits, or a semicolon separates"}))
 		return
 	}
 	if !strings.HasPrefix(r.URL.Path, "/") || path.Clean(r.URL.Path) != strings.TrimSuffix(r.URL.Path, "/") {

@@ -63,12 +63,6 @@ type entry struct {
 
 const documentType = "handle"
 
-// Holder returns the user who holds a handle, "" if nobody does.
-func (d *Directory) Holder(ctx context.Context, handle string) (string, error) {
-	e, err := d.read(ctx, handle)
-	return e.UserID, err
-}
-
 // Claim gives the handle to a user, before the profile says so. Conflict if
 // another user holds it.
 func (d *Directory) Claim(ctx context.Context, handle, userID string) error {
