@@ -11,11 +11,9 @@ import (
 	"switchboard/shared/localcosmos/internal/value"
 )
 
-// The file's buckets. Every container has three more, named after its number:
+// The file's buckets. Every container has one more, named after its number:
 //
-//	docs/<n>   partition key \0\1 id -> record; sequence: writes
-//	feed/<n>   lsn, write -> key of the record; sequence: commits
-//	unique/<n> partition key \0\1 policy, hash of values -> id
+//	docs/<n>   partition key \0\1 id -> record; sequence: commits
 const (
 	bucketDatabases  = "databases"  // id -> resource; sequence: numbers
 	bucketContainers = "containers" // database \0 id -> resource; sequence: replaces

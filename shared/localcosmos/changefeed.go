@@ -2,8 +2,9 @@ package localcosmos
 
 import (
 	"bytes"
-	"encoding/binary"
+	"cmp"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -59,8 +60,8 @@ func (s *Store) changeFeed(r *request, c *container) (*reply, error) {
 		return nil, err
 	}
 	var answer *reply
-	err = s.snapshot(r, c, func(docs, feed *bolt.Bucket) error {
-		latest := feed.Sequence()
+	err = s.snapshot(r, c, func(docs *bolt.Bucket) error {
+		latest := docs.Sequence()
 		if from.now {
 			from.after = latest
 		}
@@ -68,12 +69,7 @@ func (s *Store) changeFeed(r *request, c *container) (*reply, error) {
 			return badRequest("The header if-none-match names a commit that this container has not seen: the etag is another container's.")
 		}
 		page := feedPage{c: c, now: r.now, since: from.since, size: size, next: latest}
-		if key != "" {
-			page.prefix = key.prefix()
-		}
-		if err := page.fill(docs, feed, from.after); err != nil {
-			return err
-		}
+		page.fill(docs, s.changes(c, docs, key, from.after), from.after)
 		answer = page.reply(latest)
 		return nil
 	})
@@ -84,40 +80,30 @@ func (s *Store) changeFeed(r *request, c *container) (*reply, error) {
 // comes together, even if that is more than the page's size (Azure Functions,
 // "Azure Cosmos DB trigger", maxItemsPerInvocation).
 type feedPage struct {
-	c      *container
-	prefix []byte // of the keys of a partition; empty for all
-	now    time.Time
-	since  time.Time
-	size   int
+	c     *container
+	now   time.Time
+	since time.Time
+	size  int
 
 	results []byte // JSON texts parted by commas
 	count   int
 	next    uint64 // the commit after which the next page starts
 }
 
-func (p *feedPage) fill(docs, feed *bolt.Bucket, after uint64) error {
-	cursor := feed.Cursor()
+func (p *feedPage) fill(docs *bolt.Bucket, changes []change, after uint64) {
 	last := after
-	for at, key := cursor.Seek(binary.BigEndian.AppendUint64(nil, after+1)); at != nil; at, key = cursor.Next() {
-		lsn := binary.BigEndian.Uint64(at)
+	for _, at := range changes {
 		// One more commit has up to half of what an answer may have.
-		if lsn != last && (p.count >= p.size || len(p.results) > maxResponse/2) {
+		if at.lsn() != last && (p.count >= p.size || len(p.results) > maxResponse/2) {
 			p.next = last
-			return nil
+			return
 		}
-		last = lsn
-		if !bytes.HasPrefix(key, p.prefix) {
-			continue
-		}
-		r, err := p.c.find(docs, key, p.now)
-		if err != nil {
-			return err
-		}
+		last = at.lsn()
+		r := p.c.find(docs, at.key, p.now)
 		if r != nil && (p.since.IsZero() || r.ts > p.since.Unix()) {
 			p.give(r)
 		}
 	}
-	return nil
 }
 
 // give adds an item with the number of its commit, as the feed shows it.
@@ -127,7 +113,7 @@ func (p *feedPage) give(r *record) {
 	}
 	p.results = append(p.results, r.json[:len(r.json)-1]...)
 	p.results = append(p.results, `,"_lsn":`...)
-	p.results = append(strconv.AppendUint(p.results, r.lsn, 10), '}')
+	p.results = append(strconv.AppendUint(p.results, r.lsn(), 10), '}')
 	p.count++
 }
 
@@ -139,4 +125,47 @@ func (p *feedPage) reply(latest uint64) *reply {
 		answer.extra = map[string]string{"X-Ms-Item-Count": strconv.Itoa(p.count)}
 	}
 	return answer
+}
+
+// feed is what changed in a container, or in one of its partitions, after one
+// commit and up to another: the newest write of every item, in order.
+type feed struct {
+	after, latest uint64
+	changes       []change
+}
+
+// change is a record's place in the feed, and its key in the file.
+type change struct {
+	write uint64
+	key   []byte
+}
+
+func (c change) lsn() uint64 { return c.write >> 8 }
+
+type feedID struct {
+	container uint32
+	partition partitionKey
+}
+
+// keptFeeds is how many feeds are kept for the next page.
+const keptFeeds = 16
+
+// changes gives the feed after a commit. The file has no index of it: the
+// records are looked through, and what was found is kept for the next page as
+// long as nothing is written.
+func (s *Store) changes(c *container, docs *bolt.Bucket, key partitionKey, after uint64) []change {
+	id := feedID{c.number, key}
+	f, ok := s.feeds.Get(id)
+	if !ok || f.latest != docs.Sequence() || f.after > after {
+		f = feed{after: after, latest: docs.Sequence()}
+		for k, r := range records(docs, key.prefix()) {
+			if r.lsn() > after {
+				f.changes = append(f.changes, change{r.write, bytes.Clone(k)})
+			}
+		}
+		slices.SortFunc(f.changes, func(a, b change) int { return cmp.Compare(a.write, b.write) })
+		s.feeds.Add(id, f)
+	}
+	next, _ := slices.BinarySearchFunc(f.changes, after+1, func(c change, lsn uint64) int { return cmp.Compare(c.lsn(), lsn) })
+	return f.changes[next:]
 }

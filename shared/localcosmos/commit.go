@@ -13,7 +13,8 @@ import (
 // synced the next one gathers.
 type writer struct {
 	committing sync.Mutex
-	closed     bool // under committing
+	closed     bool                   // under committing
+	unique     map[uint32]uniqueIndex // by container, under committing
 
 	gathering sync.Mutex
 	waiting   []*task // under gathering
@@ -57,6 +58,9 @@ func (s *Store) update(run func(*bolt.Tx) error, then func()) error {
 // commit ends every task of a group.
 func (s *Store) commit(group []*task) {
 	err := s.runGroup(group)
+	if err != nil {
+		clear(s.writer.unique) // it may know of what was undone
+	}
 	for _, t := range group {
 		if t.err == nil {
 			t.err = err

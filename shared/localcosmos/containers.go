@@ -102,11 +102,8 @@ func (d *database) newResource(tx *bolt.Tx, definition value.Object, ts int64) (
 	if err != nil {
 		return nil, err
 	}
-	docs, feed, unique := buckets(uint32(n))
-	for _, name := range [][]byte{docs, feed, unique} {
-		if _, err := tx.CreateBucket(name); err != nil {
-			return nil, err
-		}
+	if _, err := tx.CreateBucket(bucketName(uint32(n))); err != nil {
+		return nil, err
 	}
 	rid := resourceID(owner, uint32(n), 0)
 	resource := systemProperties(definition, rid, property(d.resource, "_self")+"colls/"+rid+"/", etag(uint32(n), 0, ts), ts)
@@ -182,16 +179,12 @@ func (s *Store) deleteContainer(r *request) (*reply, error) {
 
 func containerKey(db, id string) []byte { return []byte(db + "\x00" + id) }
 
-func buckets(number uint32) (docs, feed, unique []byte) {
-	return fmt.Appendf(nil, "docs/%08x", number), fmt.Appendf(nil, "feed/%08x", number), fmt.Appendf(nil, "unique/%08x", number)
-}
+func bucketName(number uint32) []byte { return fmt.Appendf(nil, "docs/%08x", number) }
 
 // remove drops a container with its items.
 func (c *container) remove(tx *bolt.Tx) error {
-	for _, name := range [][]byte{c.docs, c.feed, c.unique} {
-		if err := tx.DeleteBucket(name); err != nil {
-			return err
-		}
+	if err := tx.DeleteBucket(c.docs); err != nil {
+		return err
 	}
 	if err := deleteOffer(tx, c.number); err != nil {
 		return err

@@ -26,7 +26,7 @@ type container struct {
 	uniqueKeys [][][]string
 	index      indexing
 
-	docs, feed, unique []byte // names of buckets
+	docs []byte // name of the bucket
 }
 
 // immutable are the parts of a definition that a replace cannot change.
@@ -83,7 +83,7 @@ func newContainer(resource value.Object) (*container, error) {
 		if c.owner, c.number, err = numbers(c.rid); err != nil {
 			return nil, err
 		}
-		c.docs, c.feed, c.unique = buckets(c.number)
+		c.docs = bucketName(c.number)
 	}
 	return c, nil
 }

@@ -48,23 +48,13 @@ func (s *Store) parse(c *container, r *record) (any, error) {
 // scan gives the live items of a partition in the order of their ids, or with
 // an empty key those of the whole container.
 func (s *Store) scan(c *container, docs *bolt.Bucket, key partitionKey, now time.Time) iter.Seq2[entry, error] {
-	var prefix []byte
-	if key != "" {
-		prefix = key.prefix()
-	}
 	return func(yield func(entry, error) bool) {
-		cursor := docs.Cursor()
-		for k, stored := cursor.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, stored = cursor.Next() {
-			r, err := decodeRecord(stored)
-			if err == nil && c.expired(r, now) {
+		for k, r := range records(docs, key.prefix()) {
+			if c.expired(r, now) {
 				continue
 			}
-			e := entry{key: k}
-			if err == nil {
-				e.json = r.json
-				e.item, err = s.parse(c, r)
-			}
-			if !yield(e, err) || err != nil {
+			item, err := s.parse(c, r)
+			if !yield(entry{key: k, json: r.json, item: item}, err) || err != nil {
 				return
 			}
 		}

@@ -5,8 +5,6 @@ import (
 	"strings"
 
 	bolt "go.etcd.io/bbolt"
-
-	"switchboard/shared/localcosmos/internal/value"
 )
 
 // onItems finds the operation for a path below docs.
@@ -64,15 +62,12 @@ func (s *Store) readItem(r *request, c *container) (*reply, error) {
 		return nil, err
 	}
 	var answer *reply
-	err = s.snapshot(r, c, func(docs, feed *bolt.Bucket) error {
-		found, err := c.find(docs, key.record(r.leaf), r.now)
-		if err != nil {
-			return err
-		}
+	err = s.snapshot(r, c, func(docs *bolt.Bucket) error {
+		found := c.find(docs, key.record(r.leaf), r.now)
 		if found == nil {
 			return notFound()
 		}
-		answer = &reply{status: http.StatusOK, etag: c.etagOf(found), lsn: feed.Sequence(), charge: chargeRead(len(found.json))}
+		answer = &reply{status: http.StatusOK, etag: c.etagOf(found), lsn: docs.Sequence(), charge: chargeRead(len(found.json))}
 		if match := r.header.Get("If-None-Match"); match == answer.etag || match == "*" {
 			answer.status, answer.charge = http.StatusNotModified, chargeRead(0)
 			return nil
@@ -147,11 +142,6 @@ func (s *Store) prepare(op *operation, c *container, key partitionKey, text []by
 	}
 	op.id = id
 	op.item = without(body, itemSystem())
-	if ttl := op.item.Get("ttl"); !value.IsUndefined(ttl) {
-		if _, err := parseTTL(ttl); err != nil {
-			return err
-		}
-	}
 	inBody, err := c.bodyKey(op.item)
 	if err != nil {
 		return err

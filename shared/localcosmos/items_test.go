@@ -181,7 +181,7 @@ func TestItemsRefused(t *testing.T) {
 		"no key":             {`{"id":"x"}`, 400, "doesn't match"},
 		"key an object":      {`{"id":"x","pk":{"a":1}}`, 400, "partition key value"},
 		"129 levels":         {`{"id":"x","pk":"a","d":` + deep + `}`, 400, "128 levels"},
-		"a name twice":       {`{"id":"x","pk":"a","n":1,"n":2}`, 400, "twice"},
+		"a name twice":       {`{"id":"x","pk":"a","n":1,"n":2}`, 400, "duplicate"},
 		"number too large":   {`{"id":"x","pk":"a","n":1e999}`, 400, "number"},
 		"bytes not UTF-8":    {"{\"id\":\"x\",\"pk\":\"a\",\"n\":\"\xff\"}", 400, "UTF-8"},
 		"2 MB":               {`{"id":"x","pk":"a","d":"` + big + `"}`, 413, "2 MB"},

@@ -93,9 +93,18 @@ func (c *container) newKey(components []any) (partitionKey, error) {
 	return partitionKey(key), nil
 }
 
-// prefix starts the keys of all records of a partition. Canonical JSON holds
+// separator ends the partition key in the keys of records. Canonical JSON holds
 // no \0, so no partition's prefix starts another's.
-func (k partitionKey) prefix() []byte { return append([]byte(k), 0, 1) }
+func separator() []byte { return []byte{0, 1} }
+
+// prefix starts the keys of all records of a partition, or of all there are
+// where the partition key is empty.
+func (k partitionKey) prefix() []byte {
+	if k == "" {
+		return nil
+	}
+	return append([]byte(k), separator()...)
+}
 
 // record is the key under which an item lies.
 func (k partitionKey) record(id string) []byte { return append(k.prefix(), id...) }

@@ -131,8 +131,8 @@ func (s *Store) page(r *request, c *container, q *query.Query, key partitionKey)
 	}
 	run := &execution{query: q, from: from, size: size}
 	lsn := uint64(0)
-	err = s.snapshot(r, c, func(docs, feed *bolt.Bucket) error {
-		lsn = feed.Sequence()
+	err = s.snapshot(r, c, func(docs *bolt.Bucket) error {
+		lsn = docs.Sequence()
 		return run.over(s.scan(c, docs, key, r.now))
 	})
 	if err != nil {

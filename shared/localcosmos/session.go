@@ -31,19 +31,19 @@ func (r *request) sessionLSN() (newest uint64, err error) {
 // snapshot reads a container as of its last commit. Where that is older than
 // the request's session, which happens with a token of another container or of
 // one that was made anew, the answer is 404 with sub-status 1002.
-func (s *Store) snapshot(r *request, c *container, read func(docs, feed *bolt.Bucket) error) error {
+func (s *Store) snapshot(r *request, c *container, read func(docs *bolt.Bucket) error) error {
 	session, err := r.sessionLSN()
 	if err != nil {
 		return err
 	}
 	return s.view(func(tx *bolt.Tx) error {
-		docs, feed := tx.Bucket(c.docs), tx.Bucket(c.feed)
-		if docs == nil || feed == nil {
+		docs := tx.Bucket(c.docs)
+		if docs == nil {
 			return ownerNotFound()
 		}
-		if feed.Sequence() < session {
+		if docs.Sequence() < session {
 			return &failure{http.StatusNotFound, 1002, "NotFound", "The read session is not available for the input session token."}
 		}
-		return read(docs, feed)
+		return read(docs)
 	})
 }

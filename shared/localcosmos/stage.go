@@ -2,7 +2,6 @@ package localcosmos
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"net/http"
 	"slices"
@@ -12,151 +11,6 @@ import (
 
 	"switchboard/shared/localcosmos/internal/value"
 )
-
-// stage collects what one request does to one partition. Operations see those
-// before them; the transaction sees none until apply, so dropping a stage
-// undoes it.
-type stage struct {
-	c      *container
-	key    partitionKey
-	now    time.Time
-	docs   *bolt.Bucket
-	feed   *bolt.Bucket
-	unique *bolt.Bucket
-
-	lsn    uint64
-	write  uint64
-	items  map[string]*record // by id; nil is deleted
-	order  []string
-	claims map[string]string // unique key -> id; "" is released
-}
-
-func (c *container) stage(tx *bolt.Tx, key partitionKey, now time.Time) (*stage, error) {
-	g := &stage{
-		c: c, key: key, now: now,
-		docs: tx.Bucket(c.docs), feed: tx.Bucket(c.feed), unique: tx.Bucket(c.unique),
-		items: map[string]*record{}, claims: map[string]string{},
-	}
-	if g.docs == nil || g.feed == nil || g.unique == nil {
-		return nil, ownerNotFound()
-	}
-	g.lsn, g.write = g.feed.Sequence()+1, g.docs.Sequence()
-	return g, nil
-}
-
-// find gives an item, or nil if it is absent or has expired.
-func (g *stage) find(id string) (*record, error) {
-	if staged, ok := g.items[id]; ok {
-		return staged, nil
-	}
-	return g.c.find(g.docs, g.key.record(id), g.now)
-}
-
-// find gives the live record under a key, or nil. It shares the file's memory,
-// so it holds as long as the transaction.
-func (c *container) find(docs *bolt.Bucket, key []byte, now time.Time) (*record, error) {
-	stored := docs.Get(key)
-	if stored == nil {
-		return nil, nil
-	}
-	r, err := decodeRecord(stored)
-	if err != nil || c.expired(r, now) {
-		return nil, err
-	}
-	return r, nil
-}
-
-// put stages an item in place of old, which is nil for a new one.
-func (g *stage) put(id string, item value.Object, old *record) (*record, error) {
-	r := &record{lsn: g.lsn, write: g.write + 1, ts: g.now.Unix()}
-	r.born = r.write
-	if old != nil {
-		r.born = old.born
-	}
-	if ttl := item.Get("ttl"); !value.IsUndefined(ttl) {
-		var err error
-		if r.ttl, err = parseTTL(ttl); err != nil {
-			return nil, err
-		}
-	}
-	g.c.render(r, item)
-	if len(r.json) > maxRequest {
-		return nil, tooLarge()
-	}
-	if err := g.claim(id, item); err != nil {
-		return nil, err
-	}
-	g.write++
-	g.set(id, r)
-	return r, nil
-}
-
-func (g *stage) delete(id string) error {
-	if err := g.release(id); err != nil {
-		return err
-	}
-	g.set(id, nil)
-	return nil
-}
-
-func (g *stage) set(id string, r *record) {
-	if _, ok := g.items[id]; !ok {
-		g.order = append(g.order, id)
-	}
-	g.items[id] = r
-}
-
-// apply moves what was staged into the transaction. All of it carries one lsn,
-// as one transaction does in the change feed.
-func (g *stage) apply() error {
-	if len(g.order) == 0 {
-		g.lsn-- // nothing is committed
-		return nil
-	}
-	if err := g.applyWrites(); err != nil {
-		return err
-	}
-	if err := g.docs.SetSequence(g.write); err != nil {
-		return err
-	}
-	return g.feed.SetSequence(g.lsn)
-}
-
-func (g *stage) applyWrites() error {
-	for _, id := range g.order {
-		if err := g.applyItem(g.key.record(id), g.items[id]); err != nil {
-			return fmt.Errorf("localcosmos: write: %w", err)
-		}
-	}
-	if err := g.applyClaims(); err != nil {
-		return fmt.Errorf("localcosmos: write: %w", err)
-	}
-	return nil
-}
-
-func (g *stage) applyItem(key []byte, r *record) error {
-	if stored := g.docs.Get(key); stored != nil {
-		old, err := decodeRecord(stored)
-		if err != nil {
-			return err
-		}
-		if err := g.feed.Delete(feedKey(old)); err != nil {
-			return err
-		}
-	}
-	if r == nil {
-		return g.docs.Delete(key)
-	}
-	if err := g.feed.Put(feedKey(r), key); err != nil {
-		return err
-	}
-	return g.docs.Put(key, r.encode())
-}
-
-// feedKey orders items by commit, and by write within one.
-func feedKey(r *record) []byte {
-	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, r.lsn), r.write)
-}
 
 // operation is one thing done to one item, alone or in a batch.
 type operation struct {
@@ -178,16 +32,55 @@ type outcome struct {
 	fault  error // of the one that undid the rest
 }
 
+// run performs operations in one commit, all or none. Where one fails, it is
+// the last of results, with its fault.
+func (s *Store) run(r *request, c *container, key partitionKey, operations []operation) (results []outcome, lsn uint64, err error) {
+	err = s.update(func(tx *bolt.Tx) error {
+		docs := tx.Bucket(c.docs)
+		if docs == nil {
+			return ownerNotFound()
+		}
+		lsn = docs.Sequence()
+		g := &stage{writer: &s.writer, c: c, key: key, now: r.now, docs: docs, write: firstWrite(lsn + 1)}
+		for _, op := range operations {
+			done, err := g.do(op)
+			done.fault = err
+			results = append(results, done)
+			if err != nil {
+				return g.rollback(err)
+			}
+		}
+		if len(g.done) == 0 {
+			return nil // only reads
+		}
+		lsn++
+		return docs.SetSequence(lsn)
+	}, nil)
+	return results, lsn, err
+}
+
+// stage is one request at work in one partition. It writes straight into the
+// transaction, which it shares with other requests, and can undo its own part.
+type stage struct {
+	writer *writer
+	c      *container
+	key    partitionKey
+	now    time.Time
+	docs   *bolt.Bucket
+	write  uint64 // number of the next write
+	done   []undo
+}
+
+// undo takes a write back; old is nil where there was nothing.
+type undo struct{ key, old []byte }
+
 // do performs one operation. Its errors are failures with the operation's own
 // status, unless the file is at fault.
 func (g *stage) do(op operation) (outcome, error) {
 	if op.fault != nil {
 		return outcome{}, op.fault
 	}
-	old, err := g.find(op.id)
-	if err != nil {
-		return outcome{}, err
-	}
+	old := g.c.find(g.docs, g.key.record(op.id), g.now)
 	if old == nil {
 		return g.doNew(op)
 	}
@@ -202,36 +95,24 @@ func (g *stage) do(op operation) (outcome, error) {
 	}
 	switch op.kind {
 	case "Delete":
-		return outcome{status: http.StatusNoContent, charge: chargeWrite(len(old.json), 0)}, g.delete(op.id)
+		return outcome{status: http.StatusNoContent, charge: chargeWrite(len(old.json), 0)}, g.set(op.id, nil)
 	case "Patch":
+		var err error
 		if op.item, err = op.patch.apply(g.c, g.key, old); err != nil {
 			return outcome{}, err
 		}
 	}
-	return g.written(http.StatusOK, op, old)
+	return g.put(http.StatusOK, op, old.born)
 }
 
-// run performs operations in one commit, all or none. Where one fails, it is
-// the last of results, with its fault.
-func (s *Store) run(r *request, c *container, key partitionKey, operations []operation) (results []outcome, lsn uint64, err error) {
-	err = s.update(func(tx *bolt.Tx) error {
-		g, err := c.stage(tx, key, r.now)
-		if err != nil {
-			return err
-		}
-		for _, op := range operations {
-			done, err := g.do(op)
-			done.fault = err
-			results = append(results, done)
-			if err != nil {
-				return err
-			}
-		}
-		err = g.apply()
-		lsn = g.lsn
-		return err
-	}, nil)
-	return results, lsn, err
+// doNew performs an operation on an item that is not there. An upsert creates
+// it whatever its If-Match says, which the service heeds for items that exist
+// (azure-cosmos-dotnet-v3 issue 1698).
+func (g *stage) doNew(op operation) (outcome, error) {
+	if op.kind == "Create" || op.kind == "Upsert" {
+		return g.put(http.StatusCreated, op, g.write)
+	}
+	return outcome{}, notFound()
 }
 
 // read copies the item, which the answer needs longer than the transaction
@@ -245,24 +126,54 @@ func (g *stage) read(op operation, r *record) outcome {
 	return outcome{status: http.StatusOK, item: &kept, charge: chargeRead(len(kept.json))}
 }
 
-// doNew performs an operation on an item that is not there. An upsert creates
-// it whatever its If-Match says, which the service heeds for items that exist
-// (azure-cosmos-dotnet-v3 issue 1698).
-func (g *stage) doNew(op operation) (outcome, error) {
-	if op.kind == "Create" || op.kind == "Upsert" {
-		return g.written(http.StatusCreated, op, nil)
+// put writes an operation's item; born is the write that created it.
+func (g *stage) put(status int, op operation, born uint64) (outcome, error) {
+	r := &record{write: g.write, born: born, ts: g.now.Unix()}
+	if ttl := op.item.Get("ttl"); !value.IsUndefined(ttl) {
+		var err error
+		if r.ttl, err = parseTTL(ttl); err != nil {
+			return outcome{}, err
+		}
 	}
-	return outcome{}, notFound()
-}
-
-func (g *stage) written(status int, op operation, old *record) (outcome, error) {
+	g.c.render(r, slices.Clip(op.item))
+	if len(r.json) > maxRequest {
+		return outcome{}, tooLarge()
+	}
+	if err := g.claim(op.id, op.item); err != nil {
+		return outcome{}, err
+	}
+	g.write++
 	leaves := 0
 	if !g.c.index.none {
 		leaves = value.Leaves(op.item)
 	}
-	r, err := g.put(op.id, slices.Clip(op.item), old)
-	if err != nil {
-		return outcome{}, err
+	return outcome{status: status, item: r, charge: chargeWrite(len(r.json), leaves)}, g.set(op.id, r)
+}
+
+// set puts a record in the place of whatever is there; nil deletes.
+func (g *stage) set(id string, r *record) error {
+	key := g.key.record(id)
+	g.done = append(g.done, undo{key, g.docs.Get(key)})
+	if r == nil {
+		return g.docs.Delete(key)
 	}
-	return outcome{status: status, item: r, charge: chargeWrite(len(r.json), leaves)}, nil
+	return g.docs.Put(key, r.encode())
+}
+
+// rollback undoes the request's part of the transaction and gives cause back.
+// An error that is no failure makes the whole transaction be dropped.
+func (g *stage) rollback(cause error) error {
+	if len(g.done) > 0 {
+		delete(g.writer.unique, g.c.number)
+	}
+	for _, done := range slices.Backward(g.done) {
+		err := g.docs.Delete(done.key)
+		if done.old != nil {
+			err = g.docs.Put(done.key, done.old)
+		}
+		if err != nil {
+			return fmt.Errorf("localcosmos: undo: %w", err)
+		}
+	}
+	return cause
 }

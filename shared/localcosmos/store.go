@@ -58,6 +58,7 @@ type Store struct {
 	db      *bolt.DB
 	catalog atomic.Pointer[catalog]
 	parsed  *lru.Cache[version, any] // items, as queries look at them
+	feeds   *lru.Cache[feedID, feed] // change feeds, as they were read last
 
 	writer   writer
 	throttle throttle
@@ -88,12 +89,17 @@ func Open(options Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("localcosmos: %w", err)
 	}
+	feeds, err := lru.New[feedID, feed](keptFeeds)
+	if err != nil {
+		return nil, fmt.Errorf("localcosmos: %w", err)
+	}
 	db, cleanup, err := openFile(options.Path)
 	if err != nil {
 		return nil, err
 	}
 	s := &Store{
-		options: options, key: key, secret: secret, now: now, db: db, parsed: parsed, cleanup: cleanup,
+		options: options, key: key, secret: secret, now: now, db: db, parsed: parsed, feeds: feeds, cleanup: cleanup,
+		writer:   writer{unique: map[uint32]uniqueIndex{}},
 		throttle: throttle{offers: map[string]*allowance{}},
 		closing:  make(chan struct{}),
 	}

@@ -40,54 +40,47 @@ func (s *Store) purgeContainer(c *container) {
 	for c.defaultTTL != 0 {
 		var keys [][]byte
 		err := s.view(func(tx *bolt.Tx) error {
-			keys = c.expiredKeys(tx, s.now())
+			keys = c.expiredKeys(tx.Bucket(c.docs), s.now())
 			return nil
 		})
 		if err != nil || len(keys) == 0 {
 			return
 		}
-		err = s.update(func(tx *bolt.Tx) error {
-			for _, key := range keys {
-				if err := c.purgeKey(tx, key, s.now()); err != nil {
-					return err
-				}
-			}
-			return nil
-		}, nil)
+		err = s.update(func(tx *bolt.Tx) error { return c.purgeKeys(tx.Bucket(c.docs), keys, s.now()) }, nil)
 		if err != nil {
 			return
 		}
 	}
 }
 
-func (c *container) expiredKeys(tx *bolt.Tx, now time.Time) [][]byte {
-	docs := tx.Bucket(c.docs)
+func (c *container) expiredKeys(docs *bolt.Bucket, now time.Time) (keys [][]byte) {
 	if docs == nil {
-		return nil
+		return nil // the container is gone
 	}
-	var keys [][]byte
-	cursor := docs.Cursor()
-	for key, stored := cursor.First(); key != nil && len(keys) < purgeBatch; key, stored = cursor.Next() {
-		if r, err := decodeRecord(stored); err == nil && c.expired(r, now) {
+	for key, r := range records(docs, nil) {
+		if len(keys) == purgeBatch {
+			break
+		}
+		if c.expired(r, now) {
 			keys = append(keys, bytes.Clone(key))
 		}
 	}
 	return keys
 }
 
-// purgeKey removes a record that is still expired. The change feed knows
-// nothing of it, so no lsn is spent.
-func (c *container) purgeKey(tx *bolt.Tx, key []byte, now time.Time) error {
-	prefix, id, _ := bytes.Cut(key, []byte{0, 1})
-	g, err := c.stage(tx, partitionKey(prefix), now)
-	if err != nil {
-		return err
+// purgeKeys removes records that are still expired. The change feed knows
+// nothing of it, so it is no commit that counts.
+func (c *container) purgeKeys(docs *bolt.Bucket, keys [][]byte, now time.Time) error {
+	if docs == nil {
+		return ownerNotFound()
 	}
-	if live, err := g.find(string(id)); live != nil || err != nil {
-		return err
+	for _, key := range keys {
+		if c.find(docs, key, now) != nil {
+			continue
+		}
+		if err := docs.Delete(key); err != nil {
+			return err
+		}
 	}
-	if err := g.delete(string(id)); err != nil {
-		return err
-	}
-	return g.applyWrites()
+	return nil
 }

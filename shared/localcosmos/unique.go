@@ -1,116 +1,93 @@
 package localcosmos
 
 import (
-	"crypto/sha256"
+	"bytes"
+	"slices"
 
 	"switchboard/shared/localcosmos/internal/value"
 )
 
-// claim takes an item's unique keys and gives back those of the version before
-// it. Keys are unique within a partition; a missing property counts as null
-// ("Unique key constraints").
+// uniqueIndex tells for the values of unique keys under which key of the file
+// lies the item that took them last. That item may be gone since, or have other
+// values now, so whoever asks has to look at it. The index is made from the
+// container's items by the first write that needs it and is not kept in the
+// file.
+type uniqueIndex map[string]string
+
+// claim notes the values that an item takes, or refuses what another item in
+// its partition has; a missing property counts as null ("Unique key
+// constraints").
 func (g *stage) claim(id string, item value.Object) error {
 	if len(g.c.uniqueKeys) == 0 {
 		return nil
 	}
-	keys := g.uniqueKeys(item)
-	for _, key := range keys {
-		holder, err := g.holder(key)
-		if err != nil {
-			return err
-		}
-		if holder != "" && holder != id {
-			return uniqueConflict()
-		}
-	}
-	if err := g.release(id); err != nil {
-		return err
-	}
-	for _, key := range keys {
-		g.claims[key] = id
-	}
-	return nil
-}
-
-// release gives back the unique keys that an item, even an expired one, holds.
-func (g *stage) release(id string) error {
-	if len(g.c.uniqueKeys) == 0 {
-		return nil
-	}
-	old, err := g.latest(id)
-	if old == nil {
-		return err
-	}
-	item, err := parseObject(old.json)
+	index, err := g.uniqueIndex()
 	if err != nil {
 		return err
 	}
-	for _, key := range g.uniqueKeys(item) {
-		if g.owner(key) == id {
-			g.claims[key] = ""
+	own := g.key.record(id)
+	taken := g.c.uniqueValues(own, item)
+	for _, values := range taken {
+		if holder := index[values]; holder != string(own) {
+			held, err := g.holds([]byte(holder), values)
+			if err != nil {
+				return err
+			}
+			if held {
+				return uniqueConflict()
+			}
 		}
+	}
+	for _, values := range taken {
+		index[values] = string(own)
 	}
 	return nil
 }
 
-// latest gives an item even if it has expired, or nil.
-func (g *stage) latest(id string) (*record, error) {
-	if staged, ok := g.items[id]; ok {
-		return staged, nil
-	}
-	if stored := g.docs.Get(g.key.record(id)); stored != nil {
-		return decodeRecord(stored)
-	}
-	return nil, nil
-}
-
-// owner gives the id that a key is noted for, or "".
-func (g *stage) owner(key string) string {
-	if id, ok := g.claims[key]; ok {
-		return id
-	}
-	return string(g.unique.Get([]byte(key)))
-}
-
-// holder gives the id that has a key, or "". What expired holds nothing.
-func (g *stage) holder(key string) (string, error) {
-	id := g.owner(key)
-	if id == "" {
-		return "", nil
-	}
-	r, err := g.find(id)
+// holds tells whether the item under a key is there and has values.
+func (g *stage) holds(key []byte, values string) (bool, error) {
+	r := g.c.find(g.docs, key, g.now)
 	if r == nil {
-		return "", err
+		return false, nil
 	}
-	return id, err
+	item, err := parseObject(r.json)
+	return slices.Contains(g.c.uniqueValues(key, item), values), err
 }
 
-func (g *stage) uniqueKeys(item value.Object) []string {
-	keys := make([]string, len(g.c.uniqueKeys))
-	for n, paths := range g.c.uniqueKeys {
+func (g *stage) uniqueIndex() (uniqueIndex, error) {
+	if index := g.writer.unique[g.c.number]; index != nil {
+		return index, nil
+	}
+	index := uniqueIndex{}
+	for key, r := range records(g.docs, nil) {
+		if g.c.expired(r, g.now) {
+			continue
+		}
+		item, err := parseObject(r.json)
+		if err != nil {
+			return nil, err
+		}
+		for _, values := range g.c.uniqueValues(key, item) {
+			index[values] = string(key)
+		}
+	}
+	g.writer.unique[g.c.number] = index
+	return index, nil
+}
+
+// uniqueValues gives, for each unique key, the partition of an item and its
+// values as one text.
+func (c *container) uniqueValues(key []byte, item value.Object) []string {
+	partition, _, _ := bytes.Cut(key, separator())
+	all := make([]string, len(c.uniqueKeys))
+	for n, paths := range c.uniqueKeys {
 		values := make([]any, len(paths))
 		for i, path := range paths {
 			if values[i] = value.At(item, path); value.IsUndefined(values[i]) {
 				values[i] = nil
 			}
 		}
-		hash := sha256.Sum256(value.AppendCanonical(nil, values))
-		keys[n] = string(append(append(g.key.prefix(), byte(n)), hash[:]...))
+		all[n] = string(value.AppendCanonical(append(slices.Clip(partition), byte(n)), values))
 	}
-	return keys
-}
-
-func (g *stage) applyClaims() error {
-	for key, id := range g.claims {
-		var err error
-		if id == "" {
-			err = g.unique.Delete([]byte(key))
-		} else {
-			err = g.unique.Put([]byte(key), []byte(id))
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return all
 }

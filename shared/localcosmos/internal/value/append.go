@@ -1,9 +1,11 @@
 package value
 
 import (
-	"fmt"
+	"bytes"
 	"math"
 	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Append adds v as compact JSON. Equal values whose members stand in the same
@@ -18,7 +20,7 @@ func Append(dst []byte, v any) []byte {
 	case float64:
 		return appendNumber(dst, v)
 	case string:
-		return appendString(dst, v)
+		return appendText(dst, v)
 	case []any:
 		return appendArray(dst, v)
 	case Object:
@@ -29,58 +31,37 @@ func Append(dst []byte, v any) []byte {
 
 // AppendCanonical is Append with the members of every object sorted: equal
 // values give equal text.
-func AppendCanonical(dst []byte, v any) []byte { return Append(dst, canonical(v)) }
-
-func canonical(v any) any {
-	switch v := v.(type) {
-	case []any:
-		elements := make([]any, len(v))
-		for i, element := range v {
-			elements[i] = canonical(element)
-		}
-		return elements
-	case Object:
-		object := sorted(v)
-		for i := range object {
-			object[i].Value = canonical(object[i].Value)
-		}
-		return object
-	}
-	return v
+func AppendCanonical(dst []byte, v any) []byte {
+	text := jsontext.Value(Append(nil, v))
+	// Only Undefined, which adds no text, has no canonical form.
+	_ = text.Canonicalize()
+	return append(dst, text...)
 }
 
 func appendArray(dst []byte, array []any) []byte {
 	dst = append(dst, '[')
-	first := true
 	for _, element := range array {
-		if IsUndefined(element) {
-			continue
+		if !IsUndefined(element) {
+			dst = append(Append(dst, element), ',')
 		}
-		if !first {
-			dst = append(dst, ',')
-		}
-		first = false
-		dst = Append(dst, element)
 	}
-	return append(dst, ']')
+	return closeWith(dst, ']')
 }
 
 func appendObject(dst []byte, object Object) []byte {
 	dst = append(dst, '{')
-	first := true
 	for _, m := range object {
-		if IsUndefined(m.Value) {
-			continue
+		if !IsUndefined(m.Value) {
+			dst = append(appendText(dst, m.Name), ':')
+			dst = append(Append(dst, m.Value), ',')
 		}
-		if !first {
-			dst = append(dst, ',')
-		}
-		first = false
-		dst = appendString(dst, m.Name)
-		dst = append(dst, ':')
-		dst = Append(dst, m.Value)
 	}
-	return append(dst, '}')
+	return closeWith(dst, '}')
+}
+
+// closeWith ends a list, after whose last element, if it has one, is a comma.
+func closeWith(dst []byte, bracket byte) []byte {
+	return append(bytes.TrimSuffix(dst, []byte{','}), bracket)
 }
 
 // appendNumber writes integers without an exponent as long as readers would
@@ -95,28 +76,9 @@ func appendNumber(dst []byte, f float64) []byte {
 	return strconv.AppendFloat(dst, f, 'f', -1, 64)
 }
 
-func appendString(dst []byte, s string) []byte {
-	dst = append(dst, '"')
-	start := 0
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c >= 0x20 && c != '"' && c != '\\' {
-			continue
-		}
-		dst = append(dst, s[start:i]...)
-		start = i + 1
-		switch c {
-		case '"', '\\':
-			dst = append(dst, '\\', c)
-		case '\n':
-			dst = append(dst, `\n`...)
-		case '\r':
-			dst = append(dst, `\r`...)
-		case '\t':
-			dst = append(dst, `\t`...)
-		default:
-			dst = fmt.Appendf(dst, `\u%04x`, c)
-		}
-	}
-	return append(append(dst, s[start:]...), '"')
+// appendText writes a string as RFC 8785 has it. Values are of valid UTF-8, so
+// there is no error.
+func appendText(dst []byte, s string) []byte {
+	dst, _ = jsontext.AppendQuote(dst, s)
+	return dst
 }

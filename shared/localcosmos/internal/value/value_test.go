@@ -2,7 +2,6 @@ package value_test
 
 import (
 	"encoding/json"
-	"strings"
 	"testing"
 
 	"switchboard/shared/localcosmos/internal/value"
@@ -28,21 +27,4 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%q became %q, %v", text, written, err)
 		}
 	})
-}
-
-// Names are compared one by one in small objects and by a map in large ones:
-// both must find a repetition.
-func TestRepeatedNames(t *testing.T) {
-	for _, n := range []int{1, 20, 24, 25, 1000} {
-		names := ""
-		for i := range n {
-			names += `"` + strings.Repeat("x", i+1) + `":1,`
-		}
-		if _, err := value.Parse([]byte(`{` + names + `"y":1}`)); err != nil {
-			t.Errorf("%d names: %v", n, err)
-		}
-		if _, err := value.Parse([]byte(`{` + names + `"x":1}`)); err == nil {
-			t.Errorf("%d names: the repetition was not found", n)
-		}
-	}
 }
