@@ -1,11 +1,12 @@
 package localcosmos
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 
-	"switchboard/shared/localcosmos/internal/value"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // maxBatch is how many operations a transactional batch may have.
@@ -26,51 +27,42 @@ func (s *Store) batch(r *request, c *container) (*reply, error) {
 	results, lsn, err := s.run(r, c, key, operations)
 	var refusal *failure
 	if last := len(results) - 1; last >= 0 && errors.As(results[last].fault, &refusal) {
-		return failedBatch(len(operations), last, refusal), nil
+		return failedBatch(len(operations), last, refusal)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return c.batchReply(results, r.minimal(), lsn), nil
-}
-
-func (c *container) batchReply(results []outcome, minimal bool, lsn uint64) *reply {
 	answer := &reply{status: http.StatusOK, lsn: lsn}
-	list := []byte{'['}
+	lines := make([]batchResult, len(results))
 	for i, done := range results {
-		if i > 0 {
-			list = append(list, ',')
-		}
-		line := value.Object{{Name: "statusCode", Value: float64(done.status)}, {Name: "requestCharge", Value: done.charge}}
+		lines[i] = batchResult{Status: done.status, Charge: done.charge}
 		if done.item != nil {
-			line = append(line, value.Member{Name: "eTag", Value: c.etagOf(done.item)})
-		}
-		list = value.Append(list, line)
-		if done.item != nil && !minimal {
-			list = append(list[:len(list)-1], `,"resourceBody":`...)
-			list = append(append(list, done.item.json...), '}')
+			lines[i].ETag = c.etagOf(done.item)
+			if !r.minimal() {
+				lines[i].Body = done.item.json
+			}
 		}
 		answer.charge += done.charge
 	}
-	answer.body = append(list, ']')
-	return answer
+	answer.body, err = json.Marshal(lines)
+	return answer, err
 }
 
-func failedBatch(n, failing int, f *failure) *reply {
-	results := make([]any, n)
-	for i := range results {
-		line := value.Object{{Name: "statusCode", Value: float64(http.StatusFailedDependency)}, {Name: "requestCharge", Value: 0.0}}
-		if i == failing {
-			line = value.Object{
-				{Name: "statusCode", Value: float64(f.status)},
-				{Name: "subStatusCode", Value: float64(f.substatus)},
-				{Name: "requestCharge", Value: chargeRefusal},
-				{Name: "message", Value: f.message},
-			}
-		}
-		results[i] = line
-	}
-	return &reply{status: http.StatusMultiStatus, body: value.Append(nil, results), charge: chargeRefusal}
+// batchResult is the JSON of what one operation did.
+type batchResult struct {
+	Status    int            `json:"statusCode"`
+	Substatus int            `json:"subStatusCode,omitzero"`
+	Charge    float64        `json:"requestCharge"`
+	ETag      string         `json:"eTag,omitzero"`
+	Message   string         `json:"message,omitzero"`
+	Body      jsontext.Value `json:"resourceBody,omitzero"`
+}
+
+func failedBatch(n, failing int, f *failure) (*reply, error) {
+	lines := slices.Repeat([]batchResult{{Status: http.StatusFailedDependency}}, n)
+	lines[failing] = batchResult{Status: f.status, Substatus: f.substatus, Charge: chargeRefusal, Message: f.message}
+	body, err := json.Marshal(lines)
+	return &reply{status: http.StatusMultiStatus, body: body, charge: chargeRefusal}, err
 }
 
 // parseBatch reads the list of operations. What is wrong with the request as a
@@ -107,10 +99,10 @@ func (s *Store) parseBatch(r *request, c *container, key partitionKey) ([]operat
 // batchEntry is the JSON of one operation. JavaScript repeats the key of the
 // whole batch in each.
 type batchEntry struct {
-	OperationType string          `json:"operationType"`
-	ID            string          `json:"id"`
-	IfMatch       string          `json:"ifMatch"`
-	IfNoneMatch   string          `json:"ifNoneMatch"`
-	ResourceBody  json.RawMessage `json:"resourceBody"`
-	PartitionKey  json.RawMessage `json:"partitionKey"`
+	OperationType string         `json:"operationType"`
+	ID            string         `json:"id"`
+	IfMatch       string         `json:"ifMatch"`
+	IfNoneMatch   string         `json:"ifNoneMatch"`
+	ResourceBody  jsontext.Value `json:"resourceBody"`
+	PartitionKey  jsontext.Value `json:"partitionKey"`
 }
