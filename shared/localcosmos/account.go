@@ -1,14 +1,26 @@
 package localcosmos
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 
 	"switchboard/shared/localcosmos/internal/value"
 )
 
-// region is the one that Microsoft's emulator claims to be in.
-const region = "South Central US"
+// accountDocument is the account in the shape of Microsoft's emulator, whose
+// region this is, for a host and the address that leads to it.
+const accountDocument = `{
+	"_self": "", "id": %[1]s, "_rid": %[1]s, "media": "//media/", "addresses": "//addresses/", "_dbs": "//dbs/",
+	"writableLocations": [{"name": "South Central US", "databaseAccountEndpoint": %[2]s}],
+	"readableLocations": [{"name": "South Central US", "databaseAccountEndpoint": %[2]s}],
+	"enableMultipleWriteLocations": false,
+	"userReplicationPolicy": {"asyncReplication": false, "minReplicaSetSize": 1, "maxReplicasetSize": 4},
+	"userConsistencyPolicy": {"defaultConsistencyLevel": "Strong"},
+	"systemReplicationPolicy": {"asyncReplication": false, "minReplicaSetSize": 1, "maxReplicasetSize": 4},
+	"readPolicy": {"primaryReadCoefficient": 1, "secondaryReadCoefficient": 1},
+	"queryEngineConfiguration": "{\"maxSqlQueryInputLength\":524288,\"maxQueryRequestTimeoutFraction\":0.9}"
+}`
 
 // account answers what SDKs ask first. The one location has the address that
 // the client used: SDKs send everything else to what is named here.
@@ -17,26 +29,6 @@ func (s *Store) account(r *request) (*reply, error) {
 	if u, err := url.Parse(r.host); err == nil && u.Hostname() != "" {
 		name = u.Hostname()
 	}
-	locations := []any{value.Object{{Name: "name", Value: region}, {Name: "databaseAccountEndpoint", Value: r.host + "/"}}}
-	replicas := value.Object{
-		{Name: "asyncReplication", Value: false},
-		{Name: "minReplicaSetSize", Value: 1.0},
-		{Name: "maxReplicasetSize", Value: 4.0},
-	}
-	return &reply{status: http.StatusOK, charge: 0, body: value.Append(nil, value.Object{
-		{Name: "_self", Value: ""},
-		{Name: "id", Value: name},
-		{Name: "_rid", Value: name},
-		{Name: "media", Value: "//media/"},
-		{Name: "addresses", Value: "//addresses/"},
-		{Name: "_dbs", Value: "//dbs/"},
-		{Name: "writableLocations", Value: locations},
-		{Name: "readableLocations", Value: locations},
-		{Name: "enableMultipleWriteLocations", Value: false},
-		{Name: "userReplicationPolicy", Value: replicas},
-		{Name: "userConsistencyPolicy", Value: value.Object{{Name: "defaultConsistencyLevel", Value: "Strong"}}},
-		{Name: "systemReplicationPolicy", Value: replicas},
-		{Name: "readPolicy", Value: value.Object{{Name: "primaryReadCoefficient", Value: 1.0}, {Name: "secondaryReadCoefficient", Value: 1.0}}},
-		{Name: "queryEngineConfiguration", Value: `{"maxSqlQueryInputLength":524288,"maxQueryRequestTimeoutFraction":0.9}`},
-	})}, nil
+	body := fmt.Appendf(nil, accountDocument, value.Append(nil, name), value.Append(nil, r.host+"/"))
+	return &reply{status: http.StatusOK, body: body}, nil
 }

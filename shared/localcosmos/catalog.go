@@ -3,6 +3,7 @@ package localcosmos
 import (
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -11,35 +12,32 @@ import (
 	"switchboard/shared/localcosmos/internal/value"
 )
 
-// The file's buckets. Every container has three more, named after its number:
+// bucketResources holds the databases, containers and offers as clients see
+// them, by their keys:
+//
+//	dbs/<id>   colls/<database>/<id>   offers/<_rid of what it is for>
+//
+// Its sequence numbers databases, containers and every change of one, so that
+// no number and no etag ever returns. Every container has three more buckets,
+// named after its number:
 //
 //	docs/<n>   partition key \0\1 id -> record; sequence: writes
 //	feed/<n>   lsn, write -> key of the record; sequence: commits
 //	unique/<n> partition key \0\1 policy, hash of values -> id
-const (
-	bucketDatabases  = "databases"  // id -> resource; sequence: numbers
-	bucketContainers = "containers" // database \0 id -> resource; sequence: replaces
-)
+const bucketResources = "resources"
 
-// catalog is what databases and containers there are. It is replaced as a
-// whole, never changed, so that readers need no lock.
+// catalog is what databases, containers and offers there are. It is replaced as
+// a whole, never changed, so that readers need no lock.
 type catalog struct {
-	databases map[string]*database
-	offers    map[string]value.Object
+	resources  map[string]value.Object // by key
+	containers map[string]*container   // by key
 }
 
-type database struct {
-	resource   value.Object
-	containers map[string]*container
-}
-
-// load reads the catalog from the file, making the buckets if it is new.
+// load reads the catalog from the file, making its bucket if the file is new.
 func (s *Store) load() error {
 	return s.db.Update(func(tx *bolt.Tx) error {
-		for _, name := range []string{bucketDatabases, bucketContainers, bucketOffers} {
-			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
-				return err
-			}
+		if _, err := tx.CreateBucketIfNotExists([]byte(bucketResources)); err != nil {
+			return err
 		}
 		c, err := readCatalog(tx)
 		s.catalog.Store(c)
@@ -50,69 +48,86 @@ func (s *Store) load() error {
 // readCatalog gives faults of the file as errors that are no failure: they are
 // not the client's.
 func readCatalog(tx *bolt.Tx) (*catalog, error) {
-	c := &catalog{databases: map[string]*database{}, offers: map[string]value.Object{}}
-	if err := c.readOffers(tx); err != nil {
-		return nil, err
-	}
-	err := tx.Bucket([]byte(bucketDatabases)).ForEach(func(id, text []byte) error {
+	c := &catalog{resources: map[string]value.Object{}, containers: map[string]*container{}}
+	return c, tx.Bucket([]byte(bucketResources)).ForEach(func(stored, text []byte) error {
+		key := string(stored)
 		resource, err := parseObject(text)
+		c.resources[key] = resource
+		if err == nil && strings.HasPrefix(key, "colls/") {
+			c.containers[key], err = newContainer(resource)
+		}
 		if err != nil {
-			return fmt.Errorf("localcosmos: database %q: %v", id, err)
+			return fmt.Errorf("localcosmos: %s in the file: %v", key, err)
 		}
-		c.databases[string(id)] = &database{resource: resource, containers: map[string]*container{}}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return c, tx.Bucket([]byte(bucketContainers)).ForEach(func(key, text []byte) error {
-		db, id, _ := strings.Cut(string(key), "\x00")
-		resource, err := parseObject(text)
-		if err != nil {
-			return fmt.Errorf("localcosmos: container %q: %v", id, err)
-		}
-		found, err := newContainer(resource)
-		if err != nil {
-			return fmt.Errorf("localcosmos: container %q: %v", id, err)
-		}
-		if c.databases[db] == nil {
-			return fmt.Errorf("localcosmos: container %q: its database is missing", id)
-		}
-		found.db = db
-		c.databases[db].containers[id] = found
 		return nil
 	})
 }
 
-// define changes databases or containers. change sees what is in the file,
+// define changes databases, containers or offers and answers with the resource
+// that change returns; a nil one is gone. change sees what is in the file,
 // which may be ahead of the store's catalog within a commit.
-func (s *Store) define(change func(*bolt.Tx, *catalog) error) error {
+func (s *Store) define(status int, change func(*bolt.Tx, *catalog) (value.Object, error)) (*reply, error) {
+	var resource value.Object
 	var next *catalog
-	return s.update(func(tx *bolt.Tx) error {
+	err := s.update(func(tx *bolt.Tx) error {
 		now, err := readCatalog(tx)
 		if err != nil {
 			return err
 		}
-		if err := change(tx, now); err != nil {
+		if resource, err = change(tx, now); err != nil {
 			return err
 		}
 		next, err = readCatalog(tx)
 		return err
 	}, func() { s.catalog.Store(next) })
+	switch {
+	case err != nil:
+		return nil, err
+	case resource == nil:
+		return &reply{status: http.StatusNoContent, charge: chargeDefinition}, nil
+	}
+	return resourceReply(status, resource, chargeDefinition), nil
 }
 
-// database gives what a request's path names.
-func (c *catalog) database(r *request) (*database, error) {
-	if d := c.databases[r.db]; d != nil {
-		return d, nil
+// key is that of the resource that a path names or, where it names a feed, what
+// the keys of all in the feed begin with.
+func (r *request) key() string {
+	if r.resourceType == "colls" {
+		return "colls/" + r.db + "/" + r.coll
+	}
+	return r.resourceType + "/" + r.db
+}
+
+// keys gives those that begin with a prefix, in order.
+func (c *catalog) keys(prefix string) []string {
+	keys := slices.Sorted(maps.Keys(c.resources))
+	return slices.DeleteFunc(keys, func(key string) bool { return !strings.HasPrefix(key, prefix) })
+}
+
+// resource gives what a request's path names.
+func (c *catalog) resource(r *request) (value.Object, error) {
+	if found, ok := c.resources[r.key()]; ok {
+		return found, nil
 	}
 	return nil, notFound()
 }
 
-// container gives what a request's path names.
+// owner gives the database that the path to a container or to a feed of
+// containers names; databases and offers have no owner.
+func (c *catalog) owner(r *request) (value.Object, error) {
+	if r.resourceType != "colls" {
+		return nil, nil
+	}
+	if found, ok := c.resources["dbs/"+r.db]; ok {
+		return found, nil
+	}
+	return nil, notFound()
+}
+
+// container gives what a path names, or in which what it names lies.
 func (c *catalog) container(r *request) (*container, error) {
-	if d := c.databases[r.db]; d != nil && d.containers[r.coll] != nil {
-		return d.containers[r.coll], nil
+	if found := c.containers["colls/"+r.db+"/"+r.coll]; found != nil {
+		return found, nil
 	}
 	return nil, notFound()
 }
@@ -121,13 +136,4 @@ func (c *catalog) container(r *request) (*container, error) {
 func property(resource value.Object, name string) string {
 	text, _ := resource.Get(name).(string)
 	return text
-}
-
-// inOrder gives the values of a map by the order of its keys.
-func inOrder[V any](m map[string]V) []V {
-	values := make([]V, 0, len(m))
-	for _, key := range slices.Sorted(maps.Keys(m)) {
-		values = append(values, m[key])
-	}
-	return values
 }

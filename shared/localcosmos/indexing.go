@@ -8,6 +8,15 @@ import (
 	"switchboard/shared/localcosmos/internal/query"
 )
 
+// defaultIndexing is the policy of a container that was made without one:
+// everything but _etag.
+const defaultIndexing = `{
+	"indexingMode": "consistent",
+	"automatic": true,
+	"includedPaths": [{"path": "/*"}],
+	"excludedPaths": [{"path": "/\"_etag\"/?"}]
+}`
+
 // indexing is what an indexing policy allows ORDER BY to do. The store itself
 // has no property index: the policy decides only what is refused, as the
 // service would.
@@ -50,13 +59,13 @@ func newIndexing(policy indexingPolicy) (x indexing, err error) {
 		if len(composite) < 2 {
 			return x, badRequest("A composite index has at least 2 paths.")
 		}
-		orders := make([]query.Order, len(composite))
-		for i, part := range composite {
+		var orders []query.Order
+		for _, part := range composite {
 			path, err := parsePaths([]string{part.Path})
 			if err != nil {
 				return x, err
 			}
-			orders[i] = query.Order{Path: path[0], Desc: part.Order == "descending"}
+			orders = append(orders, query.Order{Path: path[0], Desc: part.Order == "descending"})
 		}
 		x.composites = append(x.composites, orders)
 	}
@@ -67,11 +76,8 @@ func newIndexing(policy indexingPolicy) (x indexing, err error) {
 func indexPaths(entries []indexPath) ([][]string, error) {
 	var paths [][]string
 	for _, entry := range entries {
-		path := strings.Split(strings.TrimPrefix(entry.Path, "/"), "/")
-		for i, name := range path {
-			path[i] = strings.Trim(name, `"`)
-		}
-		if last := path[len(path)-1]; !strings.HasPrefix(entry.Path, "/") || last != "?" && last != "*" {
+		path, ok := splitPath(entry.Path)
+		if last := path[len(path)-1]; !ok || last != "?" && last != "*" {
 			return nil, badRequest("The indexing path %q does not start with / and end in /? or /*.", entry.Path)
 		}
 		paths = append(paths, path)
@@ -83,34 +89,30 @@ func indexPaths(entries []indexPath) ([][]string, error) {
 // is not indexed, or over several without a composite index of the same
 // sequence, its directions all equal or all inverted.
 func (x indexing) check(orders []query.Order) error {
-	for _, order := range orders {
-		if !x.indexed(order.Path) && len(orders) == 1 {
-			return badRequest("The index path corresponding to the specified order-by item is excluded.")
-		}
+	if len(orders) == 1 && !x.indexed(orders[0].Path) {
+		return badRequest("The index path corresponding to the specified order-by item is excluded.")
 	}
-	if len(orders) < 2 || slices.ContainsFunc(x.composites, func(c []query.Order) bool { return serves(c, orders) }) {
-		return nil
+	serves := func(composite []query.Order) bool {
+		inverted := composite[0].Desc != orders[0].Desc
+		return slices.EqualFunc(composite, orders, func(a, b query.Order) bool {
+			return slices.Equal(a.Path, b.Path) && (a.Desc != b.Desc) == inverted
+		})
 	}
-	return badRequest("The order by query does not have a corresponding composite index that it can be served from.")
-}
-
-func serves(composite, orders []query.Order) bool {
-	inverted := composite[0].Desc != orders[0].Desc
-	return slices.EqualFunc(composite, orders, func(a, b query.Order) bool {
-		return slices.Equal(a.Path, b.Path) && (a.Desc != b.Desc) == inverted
-	})
+	if len(orders) > 1 && !slices.ContainsFunc(x.composites, serves) {
+		return badRequest("The order by query does not have a corresponding composite index that it can be served from.")
+	}
+	return nil
 }
 
 // indexed applies the most precise of the included and excluded paths. By
 // default everything is included but _etag; id and _ts always are.
 func (x indexing) indexed(path []string) bool {
-	if x.none {
+	switch {
+	case x.none:
 		return false
-	}
-	if len(path) == 1 && (path[0] == "id" || path[0] == "_ts") {
+	case len(path) == 1 && (path[0] == "id" || path[0] == "_ts"):
 		return true
-	}
-	if len(x.included) == 0 && len(x.excluded) == 0 {
+	case len(x.included) == 0 && len(x.excluded) == 0:
 		return !slices.Equal(path, []string{"_etag"})
 	}
 	return precision(x.included, path) > precision(x.excluded, path)

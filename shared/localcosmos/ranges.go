@@ -17,15 +17,16 @@ func (s *Store) partitionKeyRanges(r *request) (*reply, error) {
 	if err != nil {
 		return nil, ownerNotFound()
 	}
+	etag := property(c.resource, "_etag")
 	// Some SDKs read until they are told that nothing is new.
-	if r.header.Get("If-None-Match") == c.etag {
-		return &reply{status: http.StatusNotModified, etag: c.etag, charge: chargeRead(0)}, nil
+	if r.header.Get("If-None-Match") == etag {
+		return &reply{status: http.StatusNotModified, etag: etag, charge: chargeRead(0)}, nil
 	}
 	answer := feedReply(c.rid, "PartitionKeyRanges", []any{value.Object{
 		{Name: "id", Value: rangeID},
 		{Name: "_rid", Value: c.rid},
 		{Name: "_self", Value: property(c.resource, "_self") + "pkranges/" + rangeID + "/"},
-		{Name: "_etag", Value: c.etag},
+		{Name: "_etag", Value: etag},
 		{Name: "_ts", Value: c.resource.Get("_ts")},
 		{Name: "minInclusive", Value: ""},
 		{Name: "maxExclusive", Value: "FF"},
@@ -34,7 +35,7 @@ func (s *Store) partitionKeyRanges(r *request) (*reply, error) {
 		{Name: "status", Value: "online"},
 		{Name: "parents", Value: []any{}},
 	}})
-	answer.etag = c.etag
+	answer.etag = etag
 	return answer, nil
 }
 

@@ -94,7 +94,7 @@ func Open(options Options) (*Store, error) {
 	}
 	s := &Store{
 		options: options, key: key, secret: secret, now: now, db: db, parsed: parsed, cleanup: cleanup,
-		throttle: throttle{offers: map[string]*allowance{}},
+		throttle: throttle{paid: map[string]time.Time{}},
 		closing:  make(chan struct{}),
 	}
 	if err := s.load(); err != nil {

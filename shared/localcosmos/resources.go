@@ -1,0 +1,236 @@
+package localcosmos
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"switchboard/shared/localcosmos/internal/value"
+)
+
+// kind is what tells databases, containers and offers apart. The rest they have
+// in common.
+type kind struct {
+	list  string   // the name of a list of them
+	feeds []string // what there is below one in the service
+}
+
+func kindOf(resourceType string) kind {
+	switch resourceType {
+	case "dbs":
+		return kind{"Databases", []string{"colls", "users"}}
+	case "colls":
+		return kind{"DocumentCollections", []string{"docs", "sprocs", "triggers", "udfs", "conflicts"}}
+	}
+	return kind{"Offers", nil}
+}
+
+// systemNames and itemSystem are the properties that only the store sets.
+func systemNames() []string {
+	return []string{
+		"_rid", "_self", "_etag", "_ts",
+		"_colls", "_users", "_docs", "_sprocs", "_triggers", "_udfs", "_conflicts",
+	}
+}
+
+func itemSystem() []string { return []string{"_rid", "_self", "_etag", "_ts", "_attachments"} }
+
+func without(o value.Object, names []string) value.Object {
+	return slices.DeleteFunc(o, func(m value.Member) bool { return slices.Contains(names, m.Name) })
+}
+
+func resourceReply(status int, resource value.Object, charge float64) *reply {
+	return &reply{status: status, body: value.Append(nil, resource), etag: property(resource, "_etag"), charge: charge}
+}
+
+func (s *Store) readResource(r *request) (*reply, error) {
+	found, err := s.catalog.Load().resource(r)
+	if err != nil {
+		return nil, err
+	}
+	return resourceReply(http.StatusOK, found, chargeMetadata), nil
+}
+
+// listResources gives all of a feed or, to a POST, what a query finds in it.
+func (s *Store) listResources(r *request) (*reply, error) {
+	now := s.catalog.Load()
+	owner, err := now.owner(r)
+	if err != nil {
+		return nil, err
+	}
+	var resources []any
+	for _, key := range now.keys(r.key()) {
+		resources = append(resources, now.resources[key])
+	}
+	rid, list := property(owner, "_rid"), kindOf(r.resourceType).list
+	if r.method == http.MethodPost {
+		return s.queryResources(r, rid, list, resources)
+	}
+	return feedReply(rid, list, resources), nil
+}
+
+// postResource creates a database or container or, with the query headers,
+// lists some. Offers come and go with what they are for.
+func (s *Store) postResource(r *request) (*reply, error) {
+	if r.isQuery() {
+		return s.listResources(r)
+	}
+	if r.resourceType == "offers" {
+		return nil, unsupported("POST without a query on the path /offers")
+	}
+	definition, err := r.definition()
+	if err != nil {
+		return nil, err
+	}
+	if err := r.checkDefinition(definition); err != nil {
+		return nil, err
+	}
+	throughput, err := r.throughput()
+	if err != nil {
+		return nil, err
+	}
+	return s.define(http.StatusCreated, func(tx *bolt.Tx, now *catalog) (value.Object, error) {
+		resource, err := now.create(tx, r, definition)
+		if err == nil && throughput > 0 {
+			err = createOffer(tx, resource, throughput, r.now)
+		}
+		return resource, err
+	})
+}
+
+// definition reads a database or container from a body, without what only the
+// store sets and with the indexing policy that a container without one gets.
+func (r *request) definition() (value.Object, error) {
+	body, err := parseObject(r.body)
+	if err != nil {
+		return nil, err
+	}
+	body = without(body, systemNames())
+	if r.resourceType != "colls" || !value.IsUndefined(body.Get("indexingPolicy")) {
+		return body, nil
+	}
+	policy, err := value.Parse([]byte(defaultIndexing))
+	return append(body, value.Member{Name: "indexingPolicy", Value: policy}), err
+}
+
+// checkDefinition refuses what a new database or container cannot be.
+func (r *request) checkDefinition(definition value.Object) error {
+	if err := checkName(property(definition, "id")); err != nil {
+		return err
+	}
+	if r.resourceType == "colls" {
+		_, err := newContainer(definition)
+		return err
+	}
+	var database struct {
+		ID json.RawMessage `json:"id"`
+	}
+	return decode(value.Append(nil, definition), &database)
+}
+
+// create numbers a new database or container and, for the latter, makes its
+// buckets.
+func (c *catalog) create(tx *bolt.Tx, r *request, definition value.Object) (value.Object, error) {
+	owner, err := c.owner(r)
+	if err != nil {
+		return nil, err
+	}
+	key := r.key() + property(definition, "id")
+	if _, ok := c.resources[key]; ok {
+		return nil, conflict()
+	}
+	n, err := tx.Bucket([]byte(bucketResources)).NextSequence()
+	if err != nil {
+		return nil, err
+	}
+	rid := resourceID(uint32(n), 0, 0)
+	if owner != nil {
+		db, _, err := numbers(property(owner, "_rid"))
+		if err != nil {
+			return nil, err
+		}
+		rid = resourceID(db, uint32(n), 0)
+		docs, feed, unique := buckets(uint32(n))
+		for _, name := range [][]byte{docs, feed, unique} {
+			if _, err := tx.CreateBucket(name); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return put(tx, key, definition, rid, property(owner, "_self")+r.resourceType+"/"+rid+"/", r.now)
+}
+
+// put writes a resource, new or changed, with the properties that the service
+// adds to it.
+func put(tx *bolt.Tx, key string, resource value.Object, rid, self string, now time.Time) (value.Object, error) {
+	bucket, ts := tx.Bucket([]byte(bucketResources)), now.Unix()
+	n, err := bucket.NextSequence()
+	if err != nil {
+		return nil, err
+	}
+	resource = append(resource,
+		value.Member{Name: "_rid", Value: rid},
+		value.Member{Name: "_self", Value: self},
+		value.Member{Name: "_etag", Value: etag(0, n, ts)},
+		value.Member{Name: "_ts", Value: float64(ts)})
+	resourceType, _, _ := strings.Cut(key, "/")
+	for _, feed := range kindOf(resourceType).feeds {
+		resource = append(resource, value.Member{Name: "_" + feed, Value: feed + "/"})
+	}
+	return resource, bucket.Put([]byte(key), value.Append(nil, resource))
+}
+
+// replace puts what revise makes of a resource in its place.
+func (s *Store) replace(r *request, revise func(old value.Object) (value.Object, error)) (*reply, error) {
+	return s.define(http.StatusOK, func(tx *bolt.Tx, now *catalog) (value.Object, error) {
+		old, err := now.resource(r)
+		if err != nil {
+			return nil, err
+		}
+		if match := r.header.Get("If-Match"); match != "" && match != "*" && match != property(old, "_etag") {
+			return nil, preconditionFailed()
+		}
+		revised, err := revise(old)
+		if err != nil {
+			return nil, err
+		}
+		return put(tx, r.key(), revised, property(old, "_rid"), property(old, "_self"), r.now)
+	})
+}
+
+// deleteResource deletes a container, or a database with its containers.
+func (s *Store) deleteResource(r *request) (*reply, error) {
+	return s.define(http.StatusNoContent, func(tx *bolt.Tx, now *catalog) (value.Object, error) {
+		if _, err := now.resource(r); err != nil {
+			return nil, err
+		}
+		keys := []string{r.key()}
+		if r.resourceType == "dbs" {
+			keys = append(keys, now.keys("colls/"+r.db+"/")...)
+		}
+		for _, key := range keys {
+			if err := now.remove(tx, key); err != nil {
+				return nil, err
+			}
+		}
+		return nil, nil
+	})
+}
+
+// remove drops a resource with its offer and its items, where it has any.
+func (c *catalog) remove(tx *bolt.Tx, key string) error {
+	if container := c.containers[key]; container != nil {
+		for _, name := range [][]byte{container.docs, container.feed, container.unique} {
+			if err := tx.DeleteBucket(name); err != nil {
+				return err
+			}
+		}
+	}
+	bucket, offer := tx.Bucket([]byte(bucketResources)), offerKey(property(c.resources[key], "_rid"))
+	return errors.Join(bucket.Delete([]byte(key)), bucket.Delete([]byte(offer)))
+}
