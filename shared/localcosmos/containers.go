@@ -19,10 +19,10 @@ type container struct {
 	owner    uint32 // the database's number
 	number   uint32
 
-	keyPaths   [][]string // of the partition key, 1 to 3
-	largeKeys  bool       // version 2
-	defaultTTL int64      // 0: TTL is off; -1: on, items do not expire by default
-	uniqueKeys [][][]string
+	keyPaths   []propertyPath // of the partition key, 1 to 3
+	largeKeys  bool           // version 2
+	defaultTTL int64          // 0: TTL is off; -1: on, items do not expire by default
+	uniqueKeys [][]propertyPath
 	index      indexing
 
 	docs, feed, unique []byte // names of buckets
@@ -32,15 +32,15 @@ type container struct {
 // listed is refused.
 type definition struct {
 	PartitionKey struct {
-		Paths   []string `json:"paths"`
-		Kind    string   `json:"kind"`
-		Version int      `json:"version"`
+		Paths   []propertyPath `json:"paths"`
+		Kind    string         `json:"kind"`
+		Version int            `json:"version"`
 	} `json:"partitionKey"`
-	DefaultTTL      any            `json:"defaultTtl"`
-	IndexingPolicy  indexingPolicy `json:"indexingPolicy"`
+	DefaultTTL      any      `json:"defaultTtl"`
+	IndexingPolicy  indexing `json:"indexingPolicy"`
 	UniqueKeyPolicy struct {
 		UniqueKeys []struct {
-			Paths []string `json:"paths"`
+			Paths []propertyPath `json:"paths"`
 		} `json:"uniqueKeys"`
 	} `json:"uniqueKeyPolicy"`
 
@@ -55,23 +55,23 @@ type definition struct {
 func newContainer(resource value.Object) (*container, error) {
 	var d definition
 	err := decode(value.Append(nil, without(slices.Clone(resource), systemNames())), &d)
+	if err == nil {
+		err = d.check()
+	}
 	if err != nil {
 		return nil, err
 	}
-	c := &container{resource: resource, rid: property(resource, "_rid")}
-	if err := c.setPartitionKey(d); err != nil {
-		return nil, err
+	c := &container{
+		resource: resource, rid: property(resource, "_rid"), keyPaths: d.PartitionKey.Paths,
+		largeKeys: d.PartitionKey.Version == 2, index: d.IndexingPolicy,
+	}
+	for _, key := range d.UniqueKeyPolicy.UniqueKeys {
+		c.uniqueKeys = append(c.uniqueKeys, key.Paths)
 	}
 	if d.DefaultTTL != nil {
 		if c.defaultTTL, err = parseTTL(d.DefaultTTL); err != nil {
 			return nil, err
 		}
-	}
-	if err := c.setUniqueKeys(d); err != nil {
-		return nil, err
-	}
-	if c.index, err = newIndexing(d.IndexingPolicy); err != nil {
-		return nil, err
 	}
 	if c.rid != "" {
 		c.owner, c.number, err = numbers(c.rid)
@@ -84,8 +84,9 @@ func buckets(number uint32) (docs, feed, unique []byte) {
 	return fmt.Appendf(nil, "docs/%08x", number), fmt.Appendf(nil, "feed/%08x", number), fmt.Appendf(nil, "unique/%08x", number)
 }
 
-func (c *container) setPartitionKey(d definition) error {
-	key := d.PartitionKey
+// check applies the rules that encoding/json does not know.
+func (d *definition) check() error {
+	key, unique := d.PartitionKey, d.UniqueKeyPolicy.UniqueKeys
 	kind, version := cmp.Or(key.Kind, "Hash"), cmp.Or(key.Version, 1)
 	switch {
 	case len(key.Paths) == 0 || len(key.Paths) > 3:
@@ -98,30 +99,15 @@ func (c *container) setPartitionKey(d definition) error {
 		return badRequest("A Hash partition key has one path; several need MultiHash.")
 	case kind != "Hash" && kind != "MultiHash":
 		return badRequest("The kind of a partition key is Hash or MultiHash.")
-	}
-	c.largeKeys = version == 2
-	var err error
-	c.keyPaths, err = parsePaths(key.Paths)
-	return err
-}
-
-// setUniqueKeys takes up to 10 keys with up to 16 paths each.
-func (c *container) setUniqueKeys(d definition) error {
-	keys := d.UniqueKeyPolicy.UniqueKeys
-	if len(keys) > 10 {
+	case len(unique) > 10:
 		return badRequest("A unique key policy has up to 10 keys.")
 	}
-	for _, key := range keys {
+	for _, key := range unique {
 		if len(key.Paths) == 0 || len(key.Paths) > 16 {
 			return badRequest("A unique key has 1 to 16 paths.")
 		}
-		paths, err := parsePaths(key.Paths)
-		if err != nil {
-			return err
-		}
-		c.uniqueKeys = append(c.uniqueKeys, paths)
 	}
-	return nil
+	return d.IndexingPolicy.validate()
 }
 
 // parseTTL reads what both defaultTtl and an item's ttl may be ("Time to
@@ -134,28 +120,24 @@ func parseTTL(v any) (int64, error) {
 	return int64(ttl), nil
 }
 
-// parsePaths reads the paths of properties.
-func parsePaths(texts []string) ([][]string, error) {
-	paths := make([][]string, len(texts))
-	for i, text := range texts {
-		path, ok := splitPath(text)
-		if !ok || slices.Contains(path, "") || slices.Contains(path, "[]") || slices.Contains(path, "*") {
-			return nil, unsupported("the path %q", text)
-		}
-		paths[i] = path
-	}
-	return paths, nil
-}
+// propertyPath is a path like /a/b or /"a b"/c, taken apart.
+type propertyPath []string
 
-// splitPath takes a path like /a/b or /"a b"/c apart. ok is false where it does
-// not start with a slash.
-func splitPath(text string) (path []string, ok bool) {
-	text, ok = strings.CutPrefix(text, "/")
-	path = strings.Split(text, "/")
+func (p *propertyPath) UnmarshalJSON(text []byte) error {
+	var whole string
+	if err := json.Unmarshal(text, &whole); err != nil {
+		return err
+	}
+	rest, ok := strings.CutPrefix(whole, "/")
+	path := strings.Split(rest, "/")
 	for i, name := range path {
 		path[i] = strings.Trim(name, `"`)
 	}
-	return path, ok
+	if !ok || slices.Contains(path, "") || slices.Contains(path, "[]") || slices.Contains(path, "*") {
+		return fmt.Errorf("the local store does not support the path %q", whole)
+	}
+	*p = path
+	return nil
 }
 
 // replaceContainer changes all of a definition but its name, partition key and

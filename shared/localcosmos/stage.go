@@ -257,7 +257,7 @@ func (g *stage) doNew(op operation) (outcome, error) {
 
 func (g *stage) written(status int, op operation, old *record) (outcome, error) {
 	leaves := 0
-	if !g.c.index.none {
+	if !g.c.index.none() {
 		leaves = value.Leaves(op.item)
 	}
 	r, err := g.put(op.id, slices.Clip(op.item), old)
