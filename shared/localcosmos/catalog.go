@@ -104,24 +104,14 @@ func (c *catalog) keys(prefix string) []string {
 	return slices.DeleteFunc(keys, func(key string) bool { return !strings.HasPrefix(key, prefix) })
 }
 
-// resource gives what a request's path names.
-func (c *catalog) resource(r *request) (value.Object, error) {
-	if found, ok := c.resources[r.key()]; ok {
-		return found, nil
+// find gives the resource with a key. The account, which owns databases and
+// offers, has the key "" and no properties.
+func (c *catalog) find(key string) (value.Object, error) {
+	found, ok := c.resources[key]
+	if !ok && key != "" {
+		return nil, notFound()
 	}
-	return nil, notFound()
-}
-
-// owner gives the database that the path to a container or to a feed of
-// containers names; databases and offers have no owner.
-func (c *catalog) owner(r *request) (value.Object, error) {
-	if r.resourceType != "colls" {
-		return nil, nil
-	}
-	if found, ok := c.resources["dbs/"+r.db]; ok {
-		return found, nil
-	}
-	return nil, notFound()
+	return found, nil
 }
 
 // container gives what a path names, or in which what it names lies.

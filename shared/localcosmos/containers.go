@@ -80,6 +80,11 @@ func newContainer(resource value.Object) (*container, error) {
 	return c, err
 }
 
+func checkContainer(definition value.Object) error {
+	_, err := newContainer(definition)
+	return err
+}
+
 func buckets(number uint32) (docs, feed, unique []byte) {
 	return fmt.Appendf(nil, "docs/%08x", number), fmt.Appendf(nil, "feed/%08x", number), fmt.Appendf(nil, "unique/%08x", number)
 }
@@ -140,18 +145,9 @@ func (p *propertyPath) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// replaceContainer changes all of a definition but its name, partition key and
+// reviseContainer changes all of a container but its id, partition key and
 // unique keys.
-func (s *Store) replaceContainer(r *request) (*reply, error) {
-	definition, err := r.definition()
-	if err != nil {
-		return nil, err
-	}
-	return s.replace(r, func(old value.Object) (value.Object, error) { return replacement(old, definition) })
-}
-
-// replacement checks a new definition and carries over what cannot change.
-func replacement(old, definition value.Object) (value.Object, error) {
+func reviseContainer(old, definition value.Object) (value.Object, error) {
 	if !value.Equal(definition.Get("id"), old.Get("id")) {
 		return nil, badRequest("A container cannot be renamed.")
 	}
@@ -164,6 +160,5 @@ func replacement(old, definition value.Object) (value.Object, error) {
 			return nil, badRequest("The property %q of a container cannot be changed.", name)
 		}
 	}
-	_, err := newContainer(definition)
-	return definition, err
+	return definition, checkContainer(definition)
 }

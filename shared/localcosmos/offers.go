@@ -61,20 +61,11 @@ func createOffer(tx *bolt.Tx, owner value.Object, throughput float64, now time.T
 	return err
 }
 
-// replaceOffer changes the throughput, and nothing else.
-func (s *Store) replaceOffer(r *request) (*reply, error) {
-	body, err := parseObject(r.body)
-	if err != nil {
-		return nil, err
-	}
-	if !value.IsUndefined(value.At(body, []string{"content", "offerAutopilotSettings"})) {
+// reviseOffer changes the throughput, and nothing else.
+func reviseOffer(old, definition value.Object) (value.Object, error) {
+	if !value.IsUndefined(value.At(definition, []string{"content", "offerAutopilotSettings"})) {
 		return nil, unsupported("autoscale throughput (offerAutopilotSettings)")
 	}
-	throughput, err := parseThroughput(value.At(body, []string{"content", "offerThroughput"}))
-	if err != nil {
-		return nil, err
-	}
-	return s.replace(r, func(old value.Object) (value.Object, error) {
-		return newOffer(property(old, "offerResourceId"), property(old, "resource"), throughput), nil
-	})
+	throughput, err := parseThroughput(value.At(definition, []string{"content", "offerThroughput"}))
+	return newOffer(property(old, "offerResourceId"), property(old, "resource"), throughput), err
 }

@@ -1,6 +1,7 @@
 package localcosmos
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -18,16 +19,30 @@ import (
 type kind struct {
 	list  string   // the name of a list of them
 	feeds []string // what there is below one in the service
+
+	// check refuses a new one; offers are made with what they are for.
+	check func(definition value.Object) error
+	// revise makes what replaces an old one; databases are not replaced.
+	revise func(old, definition value.Object) (value.Object, error)
 }
 
 func kindOf(resourceType string) kind {
 	switch resourceType {
 	case "dbs":
-		return kind{"Databases", []string{"colls", "users"}}
+		return kind{list: "Databases", feeds: []string{"colls", "users"}, check: checkDatabase}
 	case "colls":
-		return kind{"DocumentCollections", []string{"docs", "sprocs", "triggers", "udfs", "conflicts"}}
+		feeds := []string{"docs", "sprocs", "triggers", "udfs", "conflicts"}
+		return kind{list: "DocumentCollections", feeds: feeds, check: checkContainer, revise: reviseContainer}
 	}
-	return kind{"Offers", nil}
+	return kind{list: "Offers", revise: reviseOffer}
+}
+
+// checkDatabase refuses everything but an id.
+func checkDatabase(definition value.Object) error {
+	var known struct {
+		ID json.RawMessage `json:"id"`
+	}
+	return decode(value.Append(nil, definition), &known)
 }
 
 // systemNames and itemSystem are the properties that only the store sets.
@@ -49,7 +64,7 @@ func resourceReply(status int, resource value.Object, charge float64) *reply {
 }
 
 func (s *Store) readResource(r *request) (*reply, error) {
-	found, err := s.catalog.Load().resource(r)
+	found, err := s.catalog.Load().find(r.key())
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +74,7 @@ func (s *Store) readResource(r *request) (*reply, error) {
 // listResources gives all of a feed or, to a POST, what a query finds in it.
 func (s *Store) listResources(r *request) (*reply, error) {
 	now := s.catalog.Load()
-	owner, err := now.owner(r)
+	owner, err := now.find(r.link)
 	if err != nil {
 		return nil, err
 	}
@@ -75,19 +90,13 @@ func (s *Store) listResources(r *request) (*reply, error) {
 }
 
 // postResource creates a database or container or, with the query headers,
-// lists some. Offers come and go with what they are for.
+// lists some.
 func (s *Store) postResource(r *request) (*reply, error) {
 	if r.isQuery() {
 		return s.listResources(r)
 	}
-	if r.resourceType == "offers" {
-		return nil, unsupported("POST without a query on the path /offers")
-	}
 	definition, err := r.definition()
 	if err != nil {
-		return nil, err
-	}
-	if err := r.checkDefinition(definition); err != nil {
 		return nil, err
 	}
 	throughput, err := r.throughput()
@@ -103,8 +112,8 @@ func (s *Store) postResource(r *request) (*reply, error) {
 	})
 }
 
-// definition reads a database or container from a body, without what only the
-// store sets and with the indexing policy that a container without one gets.
+// definition reads a resource from a body, without what only the store sets and
+// with the indexing policy that a container without one gets.
 func (r *request) definition() (value.Object, error) {
 	body, err := parseObject(r.body)
 	if err != nil {
@@ -118,44 +127,30 @@ func (r *request) definition() (value.Object, error) {
 	return append(body, value.Member{Name: "indexingPolicy", Value: policy}), err
 }
 
-// checkDefinition refuses what a new database or container cannot be.
-func (r *request) checkDefinition(definition value.Object) error {
-	if err := checkName(property(definition, "id")); err != nil {
-		return err
-	}
-	if r.resourceType == "colls" {
-		_, err := newContainer(definition)
-		return err
-	}
-	var database struct {
-		ID json.RawMessage `json:"id"`
-	}
-	return decode(value.Append(nil, definition), &database)
-}
-
 // create numbers a new database or container and, for the latter, makes its
 // buckets.
 func (c *catalog) create(tx *bolt.Tx, r *request, definition value.Object) (value.Object, error) {
-	owner, err := c.owner(r)
+	owner, err := c.find(r.link)
 	if err != nil {
 		return nil, err
 	}
-	key := r.key() + property(definition, "id")
+	id := property(definition, "id")
+	if err := cmp.Or(checkName(id), kindOf(r.resourceType).check(definition)); err != nil {
+		return nil, err
+	}
+	key := r.key() + id
 	if _, ok := c.resources[key]; ok {
 		return nil, conflict()
 	}
-	n, err := tx.Bucket([]byte(bucketResources)).NextSequence()
-	if err != nil {
-		return nil, err
-	}
-	rid := resourceID(uint32(n), 0, 0)
+	number := uint32(tx.Bucket([]byte(bucketResources)).Sequence() + 1) // which put takes
+	rid := resourceID(number, 0, 0)
 	if owner != nil {
 		db, _, err := numbers(property(owner, "_rid"))
 		if err != nil {
 			return nil, err
 		}
-		rid = resourceID(db, uint32(n), 0)
-		docs, feed, unique := buckets(uint32(n))
+		rid = resourceID(db, number, 0)
+		docs, feed, unique := buckets(number)
 		for _, name := range [][]byte{docs, feed, unique} {
 			if _, err := tx.CreateBucket(name); err != nil {
 				return nil, err
@@ -185,17 +180,21 @@ func put(tx *bolt.Tx, key string, resource value.Object, rid, self string, now t
 	return resource, bucket.Put([]byte(key), value.Append(nil, resource))
 }
 
-// replace puts what revise makes of a resource in its place.
-func (s *Store) replace(r *request, revise func(old value.Object) (value.Object, error)) (*reply, error) {
+// replaceResource changes a container or an offer.
+func (s *Store) replaceResource(r *request) (*reply, error) {
+	definition, err := r.definition()
+	if err != nil {
+		return nil, err
+	}
 	return s.define(http.StatusOK, func(tx *bolt.Tx, now *catalog) (value.Object, error) {
-		old, err := now.resource(r)
+		old, err := now.find(r.key())
 		if err != nil {
 			return nil, err
 		}
 		if match := r.header.Get("If-Match"); match != "" && match != "*" && match != property(old, "_etag") {
 			return nil, preconditionFailed()
 		}
-		revised, err := revise(old)
+		revised, err := kindOf(r.resourceType).revise(old, definition)
 		if err != nil {
 			return nil, err
 		}
@@ -206,7 +205,7 @@ func (s *Store) replace(r *request, revise func(old value.Object) (value.Object,
 // deleteResource deletes a container, or a database with its containers.
 func (s *Store) deleteResource(r *request) (*reply, error) {
 	return s.define(http.StatusNoContent, func(tx *bolt.Tx, now *catalog) (value.Object, error) {
-		if _, err := now.resource(r); err != nil {
+		if _, err := now.find(r.key()); err != nil {
 			return nil, err
 		}
 		keys := []string{r.key()}

@@ -125,16 +125,14 @@ func (s *Store) answer(r *request) (*reply, error) {
 	switch r.method + " " + r.shape {
 	case "GET ":
 		return s.account(r)
-	case "GET dbs", "GET dbs/*/colls", "GET offers":
+	case "GET dbs", "GET dbs/*/colls", "GET offers", "POST offers":
 		return s.listResources(r)
-	case "POST dbs", "POST dbs/*/colls", "POST offers":
+	case "POST dbs", "POST dbs/*/colls":
 		return s.postResource(r)
 	case "GET dbs/*", "GET dbs/*/colls/*", "GET offers/*":
 		return s.readResource(r)
-	case "PUT dbs/*/colls/*":
-		return s.replaceContainer(r)
-	case "PUT offers/*":
-		return s.replaceOffer(r)
+	case "PUT dbs/*/colls/*", "PUT offers/*":
+		return s.replaceResource(r)
 	case "DELETE dbs/*", "DELETE dbs/*/colls/*":
 		return s.deleteResource(r)
 	case "GET dbs/*/colls/*/pkranges":
