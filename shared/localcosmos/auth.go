@@ -1,7 +1,6 @@
 package localcosmos
 
 import (
-	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -37,19 +36,15 @@ func (s *Store) authorize(r *request) error {
 // Options.Now: clients sign with the machine's, also where a test moves the
 // store's.
 func (s *Store) checkSignature(r *request, signature string) error {
-	// Date is signed only where x-ms-date is absent.
-	date, standard := r.header.Get("X-Ms-Date"), ""
-	if date == "" {
-		standard = r.header.Get("Date")
-	}
-	at, err := http.ParseTime(cmp.Or(date, standard))
+	date := r.header.Get("X-Ms-Date")
+	at, err := http.ParseTime(date)
 	if err != nil {
 		return unauthorized("The header x-ms-date is missing or not a date of RFC 7231.")
 	}
 	if time.Since(at).Abs() > maxSkew {
-		return unauthorized("The authorization token is not valid at the current time. Please create another token and retry (token date: %s).", cmp.Or(date, standard))
+		return unauthorized("The authorization token is not valid at the current time. Please create another token and retry (token date: %s).", date)
 	}
-	lines := []string{strings.ToLower(r.method), strings.ToLower(r.resourceType), r.link, strings.ToLower(date), strings.ToLower(standard), ""}
+	lines := []string{strings.ToLower(r.method), strings.ToLower(r.resourceType), r.link, strings.ToLower(date), "", ""}
 	mac := hmac.New(sha256.New, s.secret)
 	mac.Write([]byte(strings.Join(lines, "\n")))
 	given, err := base64.StdEncoding.DecodeString(signature)

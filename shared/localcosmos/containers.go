@@ -69,11 +69,9 @@ func newContainer(resource value.Object) (*container, error) {
 		c.uniqueKeys = append(c.uniqueKeys, key.Paths)
 	}
 	if d.DefaultTTL != nil {
-		if c.defaultTTL, err = parseTTL(d.DefaultTTL); err != nil {
-			return nil, err
-		}
+		c.defaultTTL, err = parseTTL(d.DefaultTTL)
 	}
-	if c.rid != "" {
+	if err == nil && c.rid != "" {
 		c.owner, c.number, err = numbers(c.rid)
 		c.docs, c.feed, c.unique = buckets(c.number)
 	}

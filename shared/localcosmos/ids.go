@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // resourceID packs numbers as the service does: 4 bytes for the database, 4
@@ -46,10 +47,8 @@ func checkName(name string) error {
 	if name == "" {
 		return badRequest("The required property 'id' is missing.")
 	}
-	if len(name) > 255 || strings.ContainsAny(name, `/\#?`) || strings.HasSuffix(name, " ") || strings.ContainsFunc(name, isControl) {
+	if len(name) > 255 || strings.ContainsAny(name, `/\#?`) || strings.HasSuffix(name, " ") || strings.ContainsFunc(name, unicode.IsControl) {
 		return badRequest("The id %q is longer than 255 bytes, ends in a space or holds one of / \\ # ?.", name)
 	}
 	return nil
 }
-
-func isControl(r rune) bool { return r < 0x20 || r == 0x7f }

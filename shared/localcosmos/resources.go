@@ -223,13 +223,10 @@ func (s *Store) deleteResource(r *request) (*reply, error) {
 
 // remove drops a resource with its offer and its items, where it has any.
 func (c *catalog) remove(tx *bolt.Tx, key string) error {
-	if container := c.containers[key]; container != nil {
-		for _, name := range [][]byte{container.docs, container.feed, container.unique} {
-			if err := tx.DeleteBucket(name); err != nil {
-				return err
-			}
-		}
-	}
 	bucket, offer := tx.Bucket([]byte(bucketResources)), offerKey(property(c.resources[key], "_rid"))
-	return errors.Join(bucket.Delete([]byte(key)), bucket.Delete([]byte(offer)))
+	err := errors.Join(bucket.Delete([]byte(key)), bucket.Delete([]byte(offer)))
+	if in := c.containers[key]; in != nil {
+		err = errors.Join(err, tx.DeleteBucket(in.docs), tx.DeleteBucket(in.feed), tx.DeleteBucket(in.unique))
+	}
+	return err
 }

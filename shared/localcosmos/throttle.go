@@ -42,12 +42,11 @@ func (s *Store) metered(r *request, c *container, answer func() (*reply, error))
 		return throttled(wait), nil
 	}
 	done, err := answer()
-	charge := chargeRefusal
-	if err == nil {
-		charge = done.charge
+	if err != nil {
+		done = failed(err)
 	}
-	s.throttle.spend(id, charge/rate, r.now)
-	return done, err
+	s.throttle.spend(id, done.charge/rate, r.now)
+	return done, nil
 }
 
 // wait tells how long an offer is overdrawn, which it is not below 0. Work may
