@@ -78,11 +78,6 @@ func newContainer(resource value.Object) (*container, error) {
 	return c, err
 }
 
-func checkContainer(definition value.Object) error {
-	_, err := newContainer(definition)
-	return err
-}
-
 func buckets(number uint32) (docs, feed, unique []byte) {
 	return fmt.Appendf(nil, "docs/%08x", number), fmt.Appendf(nil, "feed/%08x", number), fmt.Appendf(nil, "unique/%08x", number)
 }
@@ -143,20 +138,31 @@ func (p *propertyPath) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// reviseContainer changes all of a container but its id, partition key and
-// unique keys.
-func reviseContainer(old, definition value.Object) (value.Object, error) {
+// settleContainer gives a container that has none an indexing policy. Of one
+// that is replaced it keeps the id, partition key and unique keys.
+func settleContainer(old, definition value.Object) (value.Object, error) {
+	if old == nil {
+		old = definition
+	}
 	if !value.Equal(definition.Get("id"), old.Get("id")) {
 		return nil, badRequest("A container cannot be renamed.")
 	}
 	for _, name := range []string{"partitionKey", "uniqueKeyPolicy"} {
 		given, now := definition.Get(name), old.Get(name)
 		switch {
-		case value.IsUndefined(given) && !value.IsUndefined(now):
+		case value.IsUndefined(given):
 			definition = append(definition, value.Member{Name: name, Value: now})
 		case !value.Equal(given, now):
 			return nil, badRequest("The property %q of a container cannot be changed.", name)
 		}
 	}
-	return definition, checkContainer(definition)
+	if value.IsUndefined(definition.Get("indexingPolicy")) {
+		policy, err := value.Parse([]byte(defaultIndexing))
+		if err != nil {
+			return nil, err
+		}
+		definition = append(definition, value.Member{Name: "indexingPolicy", Value: policy})
+	}
+	_, err := newContainer(definition)
+	return definition, err
 }

@@ -61,8 +61,8 @@ func createOffer(tx *bolt.Tx, owner value.Object, throughput float64, now time.T
 	return err
 }
 
-// reviseOffer changes the throughput, and nothing else.
-func reviseOffer(old, definition value.Object) (value.Object, error) {
+// settleOffer changes the throughput, and nothing else.
+func settleOffer(old, definition value.Object) (value.Object, error) {
 	if !value.IsUndefined(value.At(definition, []string{"content", "offerAutopilotSettings"})) {
 		return nil, unsupported("autoscale throughput (offerAutopilotSettings)")
 	}

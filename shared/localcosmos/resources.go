@@ -1,7 +1,6 @@
 package localcosmos
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -20,29 +19,28 @@ type kind struct {
 	list  string   // the name of a list of them
 	feeds []string // what there is below one in the service
 
-	// check refuses a new one; offers are made with what they are for.
-	check func(definition value.Object) error
-	// revise makes what replaces an old one; databases are not replaced.
-	revise func(old, definition value.Object) (value.Object, error)
+	// settle makes of a definition what is stored, in place of old, or refuses
+	// it. old is nil for a new one: databases are not replaced, and offers are
+	// made with what they are for.
+	settle func(old, definition value.Object) (value.Object, error)
 }
 
 func kindOf(resourceType string) kind {
 	switch resourceType {
 	case "dbs":
-		return kind{list: "Databases", feeds: []string{"colls", "users"}, check: checkDatabase}
+		return kind{"Databases", []string{"colls", "users"}, settleDatabase}
 	case "colls":
-		feeds := []string{"docs", "sprocs", "triggers", "udfs", "conflicts"}
-		return kind{list: "DocumentCollections", feeds: feeds, check: checkContainer, revise: reviseContainer}
+		return kind{"DocumentCollections", []string{"docs", "sprocs", "triggers", "udfs", "conflicts"}, settleContainer}
 	}
-	return kind{list: "Offers", revise: reviseOffer}
+	return kind{"Offers", nil, settleOffer}
 }
 
-// checkDatabase refuses everything but an id.
-func checkDatabase(definition value.Object) error {
+// settleDatabase refuses everything but an id.
+func settleDatabase(_, definition value.Object) (value.Object, error) {
 	var known struct {
 		ID json.RawMessage `json:"id"`
 	}
-	return decode(value.Append(nil, definition), &known)
+	return definition, decode(value.Append(nil, definition), &known)
 }
 
 // systemNames and itemSystem are the properties that only the store sets.
@@ -112,19 +110,10 @@ func (s *Store) postResource(r *request) (*reply, error) {
 	})
 }
 
-// definition reads a resource from a body, without what only the store sets and
-// with the indexing policy that a container without one gets.
+// definition reads a resource from a body, without what only the store sets.
 func (r *request) definition() (value.Object, error) {
 	body, err := parseObject(r.body)
-	if err != nil {
-		return nil, err
-	}
-	body = without(body, systemNames())
-	if r.resourceType != "colls" || !value.IsUndefined(body.Get("indexingPolicy")) {
-		return body, nil
-	}
-	policy, err := value.Parse([]byte(defaultIndexing))
-	return append(body, value.Member{Name: "indexingPolicy", Value: policy}), err
+	return without(body, systemNames()), err
 }
 
 // create numbers a new database or container and, for the latter, makes its
@@ -135,12 +124,16 @@ func (c *catalog) create(tx *bolt.Tx, r *request, definition value.Object) (valu
 		return nil, err
 	}
 	id := property(definition, "id")
-	if err := cmp.Or(checkName(id), kindOf(r.resourceType).check(definition)); err != nil {
+	if err := checkName(id); err != nil {
 		return nil, err
 	}
 	key := r.key() + id
 	if _, ok := c.resources[key]; ok {
 		return nil, conflict()
+	}
+	settled, err := kindOf(r.resourceType).settle(nil, definition)
+	if err != nil {
+		return nil, err
 	}
 	number := uint32(tx.Bucket([]byte(bucketResources)).Sequence() + 1) // which put takes
 	rid := resourceID(number, 0, 0)
@@ -157,7 +150,7 @@ func (c *catalog) create(tx *bolt.Tx, r *request, definition value.Object) (valu
 			}
 		}
 	}
-	return put(tx, key, definition, rid, property(owner, "_self")+r.resourceType+"/"+rid+"/", r.now)
+	return put(tx, key, settled, rid, property(owner, "_self")+r.resourceType+"/"+rid+"/", r.now)
 }
 
 // put writes a resource, new or changed, with the properties that the service
@@ -194,11 +187,11 @@ func (s *Store) replaceResource(r *request) (*reply, error) {
 		if match := r.header.Get("If-Match"); match != "" && match != "*" && match != property(old, "_etag") {
 			return nil, preconditionFailed()
 		}
-		revised, err := kindOf(r.resourceType).revise(old, definition)
+		settled, err := kindOf(r.resourceType).settle(old, definition)
 		if err != nil {
 			return nil, err
 		}
-		return put(tx, r.key(), revised, property(old, "_rid"), property(old, "_self"), r.now)
+		return put(tx, r.key(), settled, property(old, "_rid"), property(old, "_self"), r.now)
 	})
 }
 
