@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -43,12 +44,21 @@ func settleDatabase(_, definition value.Object) (value.Object, error) {
 	return definition, decode(value.Append(nil, definition), &known)
 }
 
+// checkName checks what databases and containers may be called: up to 255
+// bytes without / \ # ?, and no space at the end.
+func checkName(name string) error {
+	if name == "" {
+		return badRequest("The required property 'id' is missing.")
+	}
+	if len(name) > 255 || strings.ContainsAny(name, `/\#?`) || strings.HasSuffix(name, " ") || strings.ContainsFunc(name, unicode.IsControl) {
+		return badRequest("The id %q is longer than 255 bytes, ends in a space or holds one of / \\ # ?.", name)
+	}
+	return nil
+}
+
 // systemNames and itemSystem are the properties that only the store sets.
 func systemNames() []string {
-	return []string{
-		"_rid", "_self", "_etag", "_ts",
-		"_colls", "_users", "_docs", "_sprocs", "_triggers", "_udfs", "_conflicts",
-	}
+	return []string{"_rid", "_self", "_etag", "_ts", "_colls", "_users", "_docs", "_sprocs", "_triggers", "_udfs", "_conflicts"}
 }
 
 func itemSystem() []string { return []string{"_rid", "_self", "_etag", "_ts", "_attachments"} }
