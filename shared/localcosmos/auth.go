@@ -44,7 +44,8 @@ func (s *Store) checkSignature(r *request, signature string) error {
 	if time.Since(at).Abs() > maxSkew {
 		return unauthorized("The authorization token is not valid at the current time. Please create another token and retry (token date: %s).", date)
 	}
-	lines := []string{strings.ToLower(r.method), strings.ToLower(r.resourceType), r.link, strings.ToLower(date), "", ""}
+	verb, resourceType := strings.ToLower(r.method), strings.ToLower(r.resourceType)
+	lines := []string{verb, resourceType, r.link, strings.ToLower(date), "", ""}
 	mac := hmac.New(sha256.New, s.secret)
 	mac.Write([]byte(strings.Join(lines, "\n")))
 	given, err := base64.StdEncoding.DecodeString(signature)

@@ -150,8 +150,9 @@ func numbers(rid string) (db, coll uint32, err error) {
 	return binary.BigEndian.Uint32(b), coll, nil
 }
 
-// etag makes the tag of the n-th write in a container, in the form of the
-// service's. Container numbers are not used again, so no tag ever returns.
+// etag makes the tag of the n-th write in a container, or of definitions in
+// container 0, in the form of the service's. Container numbers are not used
+// again, so no tag ever returns.
 func etag(container uint32, write uint64, ts int64) string {
 	return fmt.Sprintf(`"%08x-%04x-%04x-%04x-%08x0000"`,
 		uint32(write), uint16(write>>32), uint16(container>>16), uint16(container), uint32(ts))
