@@ -21,18 +21,15 @@ func (s *Store) authorize(r *request) error {
 	if header == "" || err != nil {
 		return unauthorized("Required Header authorization is missing. Ensure a valid Authorization token is passed.")
 	}
-	kind, rest, _ := strings.Cut(strings.TrimPrefix(header, "type="), "&")
-	version, signature, ok := strings.Cut(strings.TrimPrefix(rest, "ver="), "&sig=")
-	if !ok || version != "1.0" {
-		return unauthorized("Authorization header doesn't confirm to the required format. Please verify and try again.")
-	}
-	switch kind {
-	case "master":
+	switch scheme, signature, _ := strings.Cut(header, "&sig="); scheme {
+	case "type=master&ver=1.0":
 		return s.checkSignature(r, signature)
-	case "aad":
+	case "type=aad&ver=1.0":
 		return s.checkBearer(r, signature)
+	case "type=resource&ver=1.0":
+		return unauthorized("Authorization tokens of the type \"resource\" are not supported.")
 	}
-	return unauthorized("Authorization tokens of the type %q are not supported.", kind)
+	return unauthorized("Authorization header doesn't confirm to the required format. Please verify and try again.")
 }
 
 // checkSignature measures x-ms-date by the machine's clock and not by
@@ -40,36 +37,23 @@ func (s *Store) authorize(r *request) error {
 // store's.
 func (s *Store) checkSignature(r *request, signature string) error {
 	date := r.header.Get("X-Ms-Date")
-	second := ""
-	if date == "" {
-		date = r.header.Get("Date")
-		second = date
-	}
 	at, err := http.ParseTime(date)
 	if err != nil {
 		return unauthorized("The header x-ms-date is missing or not a date of RFC 7231.")
 	}
-	if skew := time.Since(at); skew > maxSkew || skew < -maxSkew {
+	if time.Since(at).Abs() > maxSkew {
 		return unauthorized("The authorization token is not valid at the current time. Please create another token and retry (token date: %s).", date)
 	}
-	if second != "" {
-		date = ""
-	}
+	verb, resourceType := strings.ToLower(r.method), strings.ToLower(r.resourceType)
+	lines := []string{verb, resourceType, r.link, strings.ToLower(date), "", ""}
+	mac := hmac.New(sha256.New, s.secret)
+	mac.Write([]byte(strings.Join(lines, "\n")))
 	given, err := base64.StdEncoding.DecodeString(signature)
-	if err != nil || !hmac.Equal(given, s.sign(r, date, second)) {
-		return unauthorized("The input authorization token can't serve the request. Please check that the expected payload is built as per the protocol, and check the key being used. Server used the following payload to sign: '%s\\n%s\\n%s\\n%s\\n%s\\n'",
-			strings.ToLower(r.method), strings.ToLower(r.resourceType), r.link, strings.ToLower(date), strings.ToLower(second))
+	if err != nil || !hmac.Equal(given, mac.Sum(nil)) {
+		return unauthorized("The input authorization token can't serve the request. Please check that the expected payload is built as per the protocol, and check the key being used. Server used the following payload to sign: '%s'",
+			strings.Join(lines, `\n`))
 	}
 	return nil
-}
-
-func (s *Store) sign(r *request, xmsDate, date string) []byte {
-	mac := hmac.New(sha256.New, s.secret)
-	for _, line := range []string{strings.ToLower(r.method), strings.ToLower(r.resourceType), r.link, strings.ToLower(xmsDate), strings.ToLower(date)} {
-		mac.Write([]byte(line))
-		mac.Write([]byte{'\n'})
-	}
-	return mac.Sum(nil)
 }
 
 // checkBearer has the configured verifier judge an Entra token. Entra's data

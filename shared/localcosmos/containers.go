@@ -1,216 +1,166 @@
 package localcosmos
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
-	"net/http"
+	"math"
 	"slices"
-
-	bolt "go.etcd.io/bbolt"
+	"strings"
 
 	"switchboard/shared/localcosmos/internal/value"
 )
 
-func (s *Store) listContainers(r *request) (*reply, error) {
-	d, err := s.catalog.Load().database(r)
-	if err != nil {
-		return nil, err
-	}
-	return feedReply(property(d.resource, "_rid"), "DocumentCollections", d.resources()), nil
+// container is what the store needs of a container's definition, read once and
+// never changed.
+type container struct {
+	resource value.Object // as clients see it
+	rid      string
+	owner    uint32 // the database's number
+	number   uint32
+
+	keyPaths   []propertyPath // of the partition key, 1 to 3
+	largeKeys  bool           // version 2
+	defaultTTL int64          // 0: TTL is off; -1: on, items do not expire by default
+	uniqueKeys [][]propertyPath
+	index      indexing
+
+	docs []byte // name of the bucket
 }
 
-func (d *database) resources() []any {
-	var resources []any
-	for _, c := range inOrder(d.containers) {
-		resources = append(resources, c.resource)
-	}
-	return resources
+// definition is the JSON of a container without system properties. What is not
+// listed is refused.
+type definition struct {
+	PartitionKey struct {
+		Paths   []propertyPath `json:"paths"`
+		Kind    string         `json:"kind"`
+		Version int            `json:"version"`
+	} `json:"partitionKey"`
+	DefaultTTL      any      `json:"defaultTtl"`
+	IndexingPolicy  indexing `json:"indexingPolicy"`
+	UniqueKeyPolicy struct {
+		UniqueKeys []struct {
+			Paths []propertyPath `json:"paths"`
+		} `json:"uniqueKeys"`
+	} `json:"uniqueKeyPolicy"`
+
+	// These are read elsewhere, or change nothing that the store does.
+	ID                 json.RawMessage `json:"id"`
+	ConflictResolution json.RawMessage `json:"conflictResolutionPolicy"`
+	Geospatial         json.RawMessage `json:"geospatialConfig"`
 }
 
-func (s *Store) readContainer(r *request) (*reply, error) {
-	c, err := s.catalog.Load().container(r)
+// newContainer reads a definition, which has system properties once it is
+// stored.
+func newContainer(resource value.Object) (*container, error) {
+	var d definition
+	err := decode(value.Append(nil, without(slices.Clone(resource), systemNames())), &d)
+	if err == nil {
+		err = d.check()
+	}
 	if err != nil {
 		return nil, err
 	}
-	return resourceReply(http.StatusOK, c.resource, chargeMetadata), nil
+	c := &container{
+		resource: resource, rid: property(resource, "_rid"), keyPaths: d.PartitionKey.Paths,
+		largeKeys: d.PartitionKey.Version == 2, index: d.IndexingPolicy,
+	}
+	for _, key := range d.UniqueKeyPolicy.UniqueKeys {
+		c.uniqueKeys = append(c.uniqueKeys, key.Paths)
+	}
+	if d.DefaultTTL != nil {
+		c.defaultTTL, err = parseTTL(d.DefaultTTL)
+	}
+	if err == nil && c.rid != "" {
+		c.owner, c.number, err = numbers(c.rid)
+		c.docs = bucketName(c.number)
+	}
+	return c, err
 }
 
-// postContainer creates a container or, with the query headers, lists some.
-func (s *Store) postContainer(r *request) (*reply, error) {
-	if r.isQuery() {
-		d, err := s.catalog.Load().database(r)
-		if err != nil {
-			return nil, err
-		}
-		return s.queryResources(r, property(d.resource, "_rid"), "DocumentCollections", d.resources())
+func bucketName(number uint32) []byte { return fmt.Appendf(nil, "docs/%08x", number) }
+
+// check applies the rules that encoding/json does not know.
+func (d *definition) check() error {
+	key, unique := d.PartitionKey, d.UniqueKeyPolicy.UniqueKeys
+	kind, version := cmp.Or(key.Kind, "Hash"), cmp.Or(key.Version, 1)
+	switch {
+	case len(key.Paths) == 0 || len(key.Paths) > 3:
+		return badRequest("The partition key definition wants 1 to 3 paths.")
+	case version != 1 && version != 2:
+		return badRequest("The version of a partition key definition is 1 or 2.")
+	case kind == "MultiHash" && version != 2:
+		return badRequest("A MultiHash partition key needs version 2.")
+	case kind == "Hash" && len(key.Paths) > 1:
+		return badRequest("A Hash partition key has one path; several need MultiHash.")
+	case kind != "Hash" && kind != "MultiHash":
+		return badRequest("The kind of a partition key is Hash or MultiHash.")
+	case len(unique) > 10:
+		return badRequest("A unique key policy has up to 10 keys.")
 	}
-	resource, err := r.definition()
-	if err != nil {
-		return nil, err
-	}
-	c, err := newContainer(resource)
-	if err != nil {
-		return nil, err
-	}
-	throughput, err := r.throughput()
-	if err != nil {
-		return nil, err
-	}
-	err = s.define(func(tx *bolt.Tx, now *catalog) error {
-		d, err := now.database(r)
-		if err != nil {
-			return err
+	for _, key := range unique {
+		if len(key.Paths) == 0 || len(key.Paths) > 16 {
+			return badRequest("A unique key has 1 to 16 paths.")
 		}
-		if d.containers[c.id] != nil {
-			return conflict()
-		}
-		if resource, err = d.newResource(tx, resource, r.now.Unix()); err != nil {
-			return err
-		}
-		if err := putOffer(tx, resource, throughput, r.now.Unix()); err != nil {
-			return err
-		}
-		return tx.Bucket([]byte(bucketContainers)).Put(containerKey(r.db, c.id), value.Append(nil, resource))
-	})
-	if err != nil {
-		return nil, err
 	}
-	return resourceReply(http.StatusCreated, resource, chargeDefinition), nil
+	return d.IndexingPolicy.validate()
 }
 
-// definition reads a container's definition from a body, with the indexing
-// policy that the service gives where there is none.
-func (r *request) definition() (value.Object, error) {
-	body, err := parseObject(r.body)
-	if err != nil {
-		return nil, err
+// parseTTL reads what both defaultTtl and an item's ttl may be ("Time to
+// live": a nonzero positive integer up to 2147483647, or -1).
+func parseTTL(v any) (int64, error) {
+	ttl, ok := v.(float64)
+	if !ok || ttl != math.Trunc(ttl) || ttl != -1 && (ttl < 1 || ttl > math.MaxInt32) {
+		return 0, badRequest("The input ttl is invalid: provide a nonzero positive integer up to 2147483647, or -1.")
 	}
-	body = without(body, definitionSystem())
-	if value.IsUndefined(body.Get("indexingPolicy")) {
-		body = append(body, value.Member{Name: "indexingPolicy", Value: defaultIndexing()})
-	}
-	return body, nil
+	return int64(ttl), nil
 }
 
-// newResource numbers a new container, makes its buckets and completes its
-// definition with the system properties.
-func (d *database) newResource(tx *bolt.Tx, definition value.Object, ts int64) (value.Object, error) {
-	n, err := tx.Bucket([]byte(bucketDatabases)).NextSequence()
-	if err != nil {
-		return nil, err
+// propertyPath is a path like /a/b or /"a b"/c, taken apart.
+type propertyPath []string
+
+func (p *propertyPath) UnmarshalJSON(text []byte) error {
+	var whole string
+	if err := json.Unmarshal(text, &whole); err != nil {
+		return err
 	}
-	owner, _, err := numbers(property(d.resource, "_rid"))
-	if err != nil {
-		return nil, err
+	rest, ok := strings.CutPrefix(whole, "/")
+	path := strings.Split(rest, "/")
+	for i, name := range path {
+		path[i] = strings.Trim(name, `"`)
 	}
-	if _, err := tx.CreateBucket(bucketName(uint32(n))); err != nil {
-		return nil, err
+	if !ok || slices.Contains(path, "") || slices.Contains(path, "[]") || slices.Contains(path, "*") {
+		return fmt.Errorf("the local store does not support the path %q", whole)
 	}
-	rid := resourceID(owner, uint32(n), 0)
-	resource := systemProperties(definition, rid, property(d.resource, "_self")+"colls/"+rid+"/", etag(uint32(n), 0, ts), ts)
-	for _, name := range []string{"docs", "sprocs", "triggers", "udfs", "conflicts"} {
-		resource = append(resource, value.Member{Name: "_" + name, Value: name + "/"})
-	}
-	return resource, nil
+	*p = path
+	return nil
 }
 
-// replaceContainer changes all of a definition but its name, partition key and
-// unique keys.
-func (s *Store) replaceContainer(r *request) (*reply, error) {
-	resource, err := r.definition()
-	if err != nil {
-		return nil, err
+// settleContainer gives a container that has none an indexing policy. Of one
+// that is replaced it keeps the id, partition key and unique keys.
+func settleContainer(old, definition value.Object) (value.Object, error) {
+	if old == nil {
+		old = definition
 	}
-	err = s.define(func(tx *bolt.Tx, now *catalog) error {
-		old, err := now.container(r)
-		if err != nil {
-			return err
-		}
-		if match := r.header.Get("If-Match"); match != "" && match != old.etag {
-			return preconditionFailed()
-		}
-		if resource, err = old.replacedBy(resource); err != nil {
-			return err
-		}
-		bucket, ts := tx.Bucket([]byte(bucketContainers)), r.now.Unix()
-		n, err := bucket.NextSequence()
-		if err != nil {
-			return err
-		}
-		resource = systemProperties(resource, old.rid, property(old.resource, "_self"), etag(old.number, n, ts), ts)
-		return bucket.Put(containerKey(r.db, r.coll), value.Append(nil, resource))
-	})
-	if err != nil {
-		return nil, err
-	}
-	return resourceReply(http.StatusOK, resource, chargeDefinition), nil
-}
-
-// replacedBy checks a new definition and carries over what cannot change.
-func (c *container) replacedBy(definition value.Object) (value.Object, error) {
-	if definition.Get("id") != any(c.id) {
+	if !value.Equal(definition.Get("id"), old.Get("id")) {
 		return nil, badRequest("A container cannot be renamed.")
 	}
-	for _, name := range immutable() {
-		given, now := definition.Get(name), c.resource.Get(name)
+	for _, name := range []string{"partitionKey", "uniqueKeyPolicy"} {
+		given, now := definition.Get(name), old.Get(name)
 		switch {
-		case value.IsUndefined(given) && !value.IsUndefined(now):
+		case value.IsUndefined(given):
 			definition = append(definition, value.Member{Name: name, Value: now})
 		case !value.Equal(given, now):
 			return nil, badRequest("The property %q of a container cannot be changed.", name)
 		}
 	}
+	if value.IsUndefined(definition.Get("indexingPolicy")) {
+		policy, err := value.Parse([]byte(defaultIndexing))
+		if err != nil {
+			return nil, err
+		}
+		definition = append(definition, value.Member{Name: "indexingPolicy", Value: policy})
+	}
 	_, err := newContainer(definition)
 	return definition, err
-}
-
-func (s *Store) deleteContainer(r *request) (*reply, error) {
-	err := s.define(func(tx *bolt.Tx, now *catalog) error {
-		c, err := now.container(r)
-		if err != nil {
-			return err
-		}
-		return c.remove(tx)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return deletedReply(), nil
-}
-
-func containerKey(db, id string) []byte { return []byte(db + "\x00" + id) }
-
-func bucketName(number uint32) []byte { return fmt.Appendf(nil, "docs/%08x", number) }
-
-// remove drops a container with its items.
-func (c *container) remove(tx *bolt.Tx) error {
-	if err := tx.DeleteBucket(c.docs); err != nil {
-		return err
-	}
-	if err := deleteOffer(tx, c.number); err != nil {
-		return err
-	}
-	return tx.Bucket([]byte(bucketContainers)).Delete(containerKey(c.db, c.id))
-}
-
-// definitionSystem and itemSystem are the properties that only the store sets.
-func definitionSystem() []string {
-	return []string{"_rid", "_self", "_etag", "_ts", "_docs", "_sprocs", "_triggers", "_udfs", "_conflicts"}
-}
-
-func itemSystem() []string { return []string{"_rid", "_self", "_etag", "_ts", "_attachments"} }
-
-func without(o value.Object, names []string) value.Object {
-	return slices.DeleteFunc(o, func(m value.Member) bool { return slices.Contains(names, m.Name) })
-}
-
-// defaultIndexing is the policy of a container that was made without one:
-// everything but _etag.
-func defaultIndexing() value.Object {
-	path := func(p string) []any { return []any{value.Object{{Name: "path", Value: p}}} }
-	return value.Object{
-		{Name: "indexingMode", Value: "consistent"},
-		{Name: "automatic", Value: true},
-		{Name: "includedPaths", Value: path("/*")},
-		{Name: "excludedPaths", Value: path(`/"_etag"/?`)},
-	}
 }

@@ -110,6 +110,51 @@ func TestReplaceContainer(t *testing.T) {
 	}
 }
 
+// "Replace a Collection": the answer has the system properties that the create's
+// has. If-Match is heeded, with * for any version.
+func TestReplacedContainer(t *testing.T) {
+	store := open(t, localcosmos.Options{})
+	container(t, connect(t, "http://cosmos.local", store.Key(), store), azcosmos.ContainerProperties{})
+	const path, definition = "dbs/app/colls/main", `{"id":"main","partitionKey":{"paths":["/pk"],"kind":"Hash","version":2}}`
+	before := send(t, store, "GET", path, "")
+	for _, test := range []struct {
+		match string
+		want  int
+	}{{`"other"`, 412}, {before.Header.Get("etag"), 200}, {before.Header.Get("etag"), 412}, {"*", 200}} {
+		if response := send(t, store, "PUT", path, definition, "If-Match", test.match); response.StatusCode != test.want {
+			t.Errorf("If-Match %s: %d %s", test.match, response.StatusCode, bodyOf(t, response))
+		}
+	}
+	old, replaced := []byte(bodyOf(t, before)), []byte(bodyOf(t, send(t, store, "GET", path, "")))
+	for _, name := range []string{"_rid", "_self", "_docs", "_sprocs", "_triggers", "_udfs", "_conflicts"} {
+		if is, was := member[string](t, replaced, name), member[string](t, old, name); is != was {
+			t.Errorf("%s was %q and is %q", name, was, is)
+		}
+	}
+}
+
+// "Indexing policies in Azure Cosmos DB", include/exclude precedence: the more
+// precise path wins, and /? is more precise than /*.
+func TestIndexingPrecedence(t *testing.T) {
+	c := items(t, azcosmos.ContainerProperties{IndexingPolicy: &azcosmos.IndexingPolicy{
+		IndexingMode:  azcosmos.IndexingModeConsistent,
+		IncludedPaths: []azcosmos.IncludedPath{{Path: `/food/ingredients/"nutrition"/*`}, {Path: "/a/?"}, {Path: "/both/*"}},
+		ExcludedPaths: []azcosmos.ExcludedPath{{Path: "/food/ingredients/*"}, {Path: "/a/*"}, {Path: "/both/*"}, {Path: "/*"}},
+	}})
+	create(t, c, "a", `{"id":"x","pk":"a"}`)
+	for path, indexed := range map[string]bool{
+		"c.food.ingredients.nutrition": true, "c.food.ingredients.nutrition.fat": true, "c.food.ingredients": false,
+		"c.food": false, "c.a": true, "c.a.b": false, "c.ab": false, "c.both": false, "c.id": true, "c._ts": true,
+	} {
+		_, err := allRows(t, c, pk("a"), "SELECT * FROM c ORDER BY "+path, nil)
+		if indexed {
+			ok(t, err)
+		} else if status(err) != http.StatusBadRequest {
+			t.Errorf("ORDER BY %s: %v", path, err)
+		}
+	}
+}
+
 // Definitions that the service refuses, and those that the store does.
 func TestContainersRefused(t *testing.T) {
 	store := open(t, localcosmos.Options{})
@@ -128,6 +173,9 @@ func TestContainersRefused(t *testing.T) {
 		`{"id":"c","partitionKey":{"paths":["/pk"]},"defaultTtl":0}`:                                          "ttl",
 		`{"id":"c","partitionKey":{"paths":["/pk"]},"uniqueKeyPolicy":{"uniqueKeys":[{"paths":[]}]}}`:         "unique key",
 		`{"id":"c","partitionKey":{"paths":["/pk"]},"indexingPolicy":{"compositeIndexes":[[{"path":"/a"}]]}}`: "composite",
+		`{"id":"c","partitionKey":{"paths":[null]}}`:                                                          "path",
+		`{"id":"c","partitionKey":{"paths":["/pk"]},"indexingPolicy":{"compositeIndexes":[[{},{}]]}}`:         "path",
+		`{"id":"c","partitionKey":{"paths":["/pk"]},"indexingPolicy":{"includedPaths":[{}]}}`:                 "indexing path",
 		`{"id":"c","partitionKey":{"paths":["/pk"]},"indexingPolicy":{"includedPaths":[{"path":"/a"}]}}`:      "indexing path",
 		`{"id":"c","partitionKey":{"paths":["/pk"]},"indexingPolicy":{"vectorIndexes":[]}}`:                   "vectorIndexes",
 		`{"id":"c","partitionKey":"pk"}`:                                                                      "invalid",

@@ -125,28 +125,18 @@ func (s *Store) answer(r *request) (*reply, error) {
 	switch r.method + " " + r.shape {
 	case "GET ":
 		return s.account(r)
-	case "GET dbs":
-		return s.listDatabases(r)
-	case "POST dbs":
-		return s.postDatabase(r)
-	case "GET dbs/*":
-		return s.readDatabase(r)
-	case "DELETE dbs/*":
-		return s.deleteDatabase(r)
-	case "GET dbs/*/colls":
-		return s.listContainers(r)
-	case "POST dbs/*/colls":
-		return s.postContainer(r)
-	case "GET dbs/*/colls/*":
-		return s.readContainer(r)
-	case "PUT dbs/*/colls/*":
-		return s.replaceContainer(r)
-	case "DELETE dbs/*/colls/*":
-		return s.deleteContainer(r)
+	case "GET dbs", "GET dbs/*/colls", "GET offers", "POST offers":
+		return s.listResources(r)
+	case "POST dbs", "POST dbs/*/colls":
+		return s.postResource(r)
+	case "GET dbs/*", "GET dbs/*/colls/*", "GET offers/*":
+		return s.readResource(r)
+	case "PUT dbs/*/colls/*", "PUT offers/*":
+		return s.replaceResource(r)
+	case "DELETE dbs/*", "DELETE dbs/*/colls/*":
+		return s.deleteResource(r)
 	case "GET dbs/*/colls/*/pkranges":
 		return s.partitionKeyRanges(r)
-	case "GET offers", "POST offers", "GET offers/*", "PUT offers/*":
-		return s.onOffers(r)
 	case "GET dbs/*/colls/*/docs", "POST dbs/*/colls/*/docs",
 		"GET dbs/*/colls/*/docs/*", "PUT dbs/*/colls/*/docs/*", "PATCH dbs/*/colls/*/docs/*", "DELETE dbs/*/colls/*/docs/*":
 		return s.onItems(r)

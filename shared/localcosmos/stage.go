@@ -144,7 +144,7 @@ func (g *stage) put(status int, op operation, born uint64) (outcome, error) {
 	}
 	g.write++
 	leaves := 0
-	if !g.c.index.none {
+	if !g.c.index.none() {
 		leaves = value.Leaves(op.item)
 	}
 	return outcome{status: status, item: r, charge: chargeWrite(len(r.json), leaves)}, g.set(op.id, r)

@@ -100,7 +100,7 @@ func Open(options Options) (*Store, error) {
 	s := &Store{
 		options: options, key: key, secret: secret, now: now, db: db, parsed: parsed, feeds: feeds, cleanup: cleanup,
 		writer:   writer{unique: map[uint32]uniqueIndex{}},
-		throttle: throttle{offers: map[string]*allowance{}},
+		throttle: throttle{paid: map[string]time.Time{}},
 		closing:  make(chan struct{}),
 	}
 	if err := s.load(); err != nil {

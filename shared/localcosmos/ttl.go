@@ -26,10 +26,8 @@ func (s *Store) purge() {
 			return
 		case <-ticker.C:
 		}
-		for _, d := range s.catalog.Load().databases {
-			for _, c := range d.containers {
-				s.purgeContainer(c)
-			}
+		for _, c := range s.catalog.Load().containers {
+			s.purgeContainer(c)
 		}
 	}
 }
