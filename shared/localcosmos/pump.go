@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
@@ -95,14 +94,11 @@ func (s *Store) newPump(t Trigger) (*pump, error) {
 	case t.Leases == t.Container:
 		return nil, errors.New("the leases want a container of their own")
 	}
-	p := &pump{Trigger: t, store: s}
-	c, err := s.catalog.Load().container(p.request(http.MethodGet, t.Container, ""))
+	c, err := s.catalog.Load().container(&request{db: t.Database, coll: t.Container})
 	if err != nil {
 		return nil, err
 	}
-	p.rid = c.rid
-	p.lease = t.Name + "." + c.rid + ".." + rangeID
-	return p, nil
+	return &pump{Trigger: t, store: s, rid: c.rid, lease: t.Name + "." + c.rid + ".." + rangeID}, nil
 }
 
 func (p *pump) run(ctx context.Context) error {
@@ -135,14 +131,12 @@ func (p *pump) start() (etag string, err error) {
 	if err := p.makeLeases(); err != nil {
 		return "", err
 	}
-	r := p.request(http.MethodGet, p.Leases, "/docs/"+url.PathEscape(p.lease))
-	answer, err := p.store.answer(p.keyed(r))
-	var refusal *failure
+	answer, err := p.onLease(http.MethodGet, "dbs/*/colls/*/docs/*", nil)
 	switch {
 	case err == nil:
 		lease, err := parseObject(answer.body)
 		return property(lease, "continuation"), err
-	case !errors.As(err, &refusal) || refusal.status != http.StatusNotFound:
+	case !refused(err, http.StatusNotFound):
 		return "", err
 	case p.FromBeginning:
 		return "", nil
@@ -157,14 +151,10 @@ func (p *pump) start() (etag string, err error) {
 // makeLeases makes the container as the trigger demands it, partitioned by id
 // (createLeaseContainerIfNotExists).
 func (p *pump) makeLeases() error {
-	r := p.request(http.MethodPost, "", "")
-	r.body = value.Append(nil, value.Object{
-		{Name: "id", Value: p.Leases},
-		{Name: "partitionKey", Value: value.Object{{Name: "paths", Value: []any{"/id"}}, {Name: "version", Value: 2.0}}},
-	})
-	_, err := p.store.answer(r)
-	var refusal *failure
-	if errors.As(err, &refusal) && refusal.status == http.StatusConflict {
+	key := value.Object{{Name: "paths", Value: []any{"/id"}}, {Name: "version", Value: 2.0}}
+	definition := value.Append(nil, value.Object{{Name: "id", Value: p.Leases}, {Name: "partitionKey", Value: key}})
+	_, err := p.store.answer(p.own(request{method: http.MethodPost, shape: "dbs/*/colls", body: definition}))
+	if refused(err, http.StatusConflict) {
 		return nil
 	}
 	return err
@@ -173,10 +163,11 @@ func (p *pump) makeLeases() error {
 // changes reads a page of the feed of the container that the pump began with,
 // and not of one that was made in its place.
 func (p *pump) changes(etag string) (*reply, error) {
-	r := p.request(http.MethodGet, p.Container, "/docs")
-	r.header.Set("A-Im", "Incremental feed")
-	r.header.Set("If-None-Match", etag)
-	r.header.Set("X-Ms-Max-Item-Count", strconv.Itoa(p.MaxItems))
+	r := p.own(request{method: http.MethodGet, coll: p.Container, header: http.Header{
+		"A-Im":                {"Incremental feed"},
+		"If-None-Match":       {etag},
+		"X-Ms-Max-Item-Count": {strconv.Itoa(p.MaxItems)},
+	}})
 	c, err := p.store.catalog.Load().container(r)
 	if err != nil || c.rid != p.rid {
 		return nil, ownerNotFound()
@@ -203,10 +194,7 @@ func (p *pump) deliver(ctx context.Context, documents json.RawMessage) error {
 	delay := p.Backoff
 	for attempt := 1; ; attempt++ {
 		err := p.call(ctx, documents)
-		if err == nil || attempt >= p.Attempts {
-			return err
-		}
-		if wait(ctx, delay-rand.N(delay/2+1)) != nil {
+		if err == nil || attempt >= p.Attempts || wait(ctx, delay-rand.N(delay/2+1)) != nil {
 			return err
 		}
 		delay = min(2*delay, maxBackoff)
@@ -220,23 +208,22 @@ func (p *pump) call(ctx context.Context, documents json.RawMessage) error {
 }
 
 func (p *pump) save(etag string) error {
-	r := p.keyed(p.request(http.MethodPost, p.Leases, "/docs"))
-	r.header.Set("X-Ms-Documentdb-Is-Upsert", "True")
-	r.body = value.Append(nil, value.Object{{Name: "id", Value: p.lease}, {Name: "continuation", Value: etag}})
-	_, err := p.store.answer(r)
+	lease := value.Object{{Name: "id", Value: p.lease}, {Name: "continuation", Value: etag}}
+	_, err := p.onLease(http.MethodPost, "dbs/*/colls/*/docs", value.Append(nil, lease))
 	return err
 }
 
-// request makes a request below a container, or to the database's containers,
-// that needs no signature and uses no throughput.
-func (p *pump) request(method, container, path string) *request {
-	r := &request{method: method, header: http.Header{}, now: p.store.now(), own: true}
-	// Escaped names make no faulty path.
-	_ = r.setPath("dbs/" + url.PathEscape(p.Database) + "/colls/" + url.PathEscape(container) + path)
-	return r
+// onLease reads the lease or, with a body, writes it whether or not there is one.
+func (p *pump) onLease(method, shape string, body []byte) (*reply, error) {
+	return p.store.answer(p.own(request{method: method, shape: shape, coll: p.Leases, leaf: p.lease, body: body, header: http.Header{
+		"X-Ms-Documentdb-Partitionkey": {string(value.Append(nil, []any{p.lease}))},
+		"X-Ms-Documentdb-Is-Upsert":    {"True"},
+	}}))
 }
 
-func (p *pump) keyed(r *request) *request {
-	r.header.Set("X-Ms-Documentdb-Partitionkey", string(value.Append(nil, []any{p.lease})))
-	return r
+// own completes a request in the trigger's database that needs no signature and
+// uses no throughput.
+func (p *pump) own(r request) *request {
+	r.db, r.now, r.own = p.Database, p.store.now(), true
+	return &r
 }

@@ -81,7 +81,7 @@ func (t *throttle) spend(id string, charge float64) {
 }
 
 func throttled(wait time.Duration) *reply {
-	answer := failed(&failure{http.StatusTooManyRequests, 3200, "TooManyRequests", "Request rate is large. More Request Units may be needed, so no changes were made. Please retry this request later."})
+	answer := failed(refuse(http.StatusTooManyRequests, 3200, "Request rate is large. More Request Units may be needed, so no changes were made. Please retry this request later."))
 	answer.charge = 0
 	answer.extra["X-Ms-Retry-After-Ms"] = strconv.FormatFloat(math.Ceil(wait.Seconds()*1000), 'f', 0, 64)
 	return answer
