@@ -94,18 +94,17 @@ type execution struct {
 	results  []byte // JSON texts parted by commas
 	count    int
 	examined int
-	last     rank               // of the last item given
-	unsorted []entry            // ORDER BY
-	totals   *query.Aggregation // nil without aggregates
-	seen     map[string]bool    // DISTINCT
+	last     rank    // of the last item given
+	unsorted []entry // ORDER BY
+	totals   *query.Aggregation
+	seen     map[string]bool // DISTINCT
 }
 
 func newExecution(q *query.Query, from position, size int) *execution {
-	x := &execution{query: q, size: size, from: from.rank, position: from, seen: map[string]bool{}}
-	if q.Aggregates() {
-		x.totals = q.NewAggregation()
+	return &execution{
+		query: q, size: size, from: from.rank, position: from,
+		totals: q.NewAggregation(), seen: map[string]bool{},
 	}
-	return x
 }
 
 // add looks at an item and tells whether the page wants more.
@@ -113,7 +112,7 @@ func (x *execution) add(e entry) bool {
 	x.examined++
 	switch {
 	case !x.query.Matches(e.item):
-	case x.totals != nil:
+	case x.query.Aggregates():
 		x.totals.Add(e.item)
 	case len(x.query.OrderBy) > 0:
 		e.sort = x.query.Keys(e.item)
@@ -126,7 +125,7 @@ func (x *execution) add(e entry) bool {
 
 // finish gives what had to wait for the last item.
 func (x *execution) finish() {
-	if x.totals != nil && x.skip == 0 && x.take != 0 {
+	if x.query.Aggregates() && x.skip == 0 && x.take != 0 {
 		x.give(value.Append(nil, x.totals.Result()))
 	}
 	slices.SortFunc(x.unsorted, func(a, b entry) int { return x.compare(a.rank, b.rank) })

@@ -194,22 +194,16 @@ func (op *patchOperation) change(old any) (any, error) {
 	case op.Op == "replace":
 		return op.value, nil
 	case op.Op == "incr":
-		return increment(old, op.value.(float64))
+		number, ok := old.(float64)
+		sum := number + op.value.(float64)
+		if !ok || math.IsInf(sum, 0) {
+			return nil, errors.New("incr wants a number at the path, and a sum in the range of a double")
+		}
+		return sum, nil
 	case op.Op == "move":
 		op.value = old
 	}
 	return value.Undefined{}, nil
-}
-
-func increment(old any, by float64) (any, error) {
-	number, ok := old.(float64)
-	if !ok {
-		return nil, errors.New("incr wants a number at the path")
-	}
-	if math.IsInf(number+by, 0) {
-		return nil, errors.New("incr leaves the range of a double")
-	}
-	return number + by, nil
 }
 
 // arrayIndex reads an index without leading zeros that is in the array or, as

@@ -94,11 +94,14 @@ func (s *Store) newPump(t Trigger) (*pump, error) {
 	case t.Leases == t.Container:
 		return nil, errors.New("the leases want a container of their own")
 	}
-	c, err := s.catalog.Load().container(&request{db: t.Database, coll: t.Container})
+	p := &pump{Trigger: t, store: s}
+	c, err := s.catalog.Load().container(p.request(http.MethodGet, nil, "colls", t.Container))
 	if err != nil {
 		return nil, err
 	}
-	return &pump{Trigger: t, store: s, rid: c.rid, lease: t.Name + "." + c.rid + ".." + rangeID}, nil
+	p.rid = c.rid
+	p.lease = t.Name + "." + c.rid + ".." + rangeID
+	return p, nil
 }
 
 func (p *pump) run(ctx context.Context) error {
@@ -131,7 +134,7 @@ func (p *pump) start() (etag string, err error) {
 	if err := p.makeLeases(); err != nil {
 		return "", err
 	}
-	answer, err := p.onLease(http.MethodGet, "dbs/*/colls/*/docs/*", nil)
+	answer, err := p.ask(http.MethodGet, nil, "colls", p.Leases, "docs", p.lease)
 	switch {
 	case err == nil:
 		lease, err := parseObject(answer.body)
@@ -153,7 +156,7 @@ func (p *pump) start() (etag string, err error) {
 func (p *pump) makeLeases() error {
 	key := value.Object{{Name: "paths", Value: []any{"/id"}}, {Name: "version", Value: 2.0}}
 	definition := value.Append(nil, value.Object{{Name: "id", Value: p.Leases}, {Name: "partitionKey", Value: key}})
-	_, err := p.store.answer(p.own(request{method: http.MethodPost, shape: "dbs/*/colls", body: definition}))
+	_, err := p.ask(http.MethodPost, definition, "colls")
 	if refused(err, http.StatusConflict) {
 		return nil
 	}
@@ -163,11 +166,10 @@ func (p *pump) makeLeases() error {
 // changes reads a page of the feed of the container that the pump began with,
 // and not of one that was made in its place.
 func (p *pump) changes(etag string) (*reply, error) {
-	r := p.own(request{method: http.MethodGet, coll: p.Container, header: http.Header{
-		"A-Im":                {"Incremental feed"},
-		"If-None-Match":       {etag},
-		"X-Ms-Max-Item-Count": {strconv.Itoa(p.MaxItems)},
-	}})
+	r := p.request(http.MethodGet, nil, "colls", p.Container, "docs")
+	r.header.Set("A-Im", "Incremental feed")
+	r.header.Set("If-None-Match", etag)
+	r.header.Set("X-Ms-Max-Item-Count", strconv.Itoa(p.MaxItems))
 	c, err := p.store.catalog.Load().container(r)
 	if err != nil || c.rid != p.rid {
 		return nil, ownerNotFound()
@@ -209,21 +211,23 @@ func (p *pump) call(ctx context.Context, documents json.RawMessage) error {
 
 func (p *pump) save(etag string) error {
 	lease := value.Object{{Name: "id", Value: p.lease}, {Name: "continuation", Value: etag}}
-	_, err := p.onLease(http.MethodPost, "dbs/*/colls/*/docs", value.Append(nil, lease))
+	_, err := p.ask(http.MethodPost, value.Append(nil, lease), "colls", p.Leases, "docs")
 	return err
 }
 
-// onLease reads the lease or, with a body, writes it whether or not there is one.
-func (p *pump) onLease(method, shape string, body []byte) (*reply, error) {
-	return p.store.answer(p.own(request{method: method, shape: shape, coll: p.Leases, leaf: p.lease, body: body, header: http.Header{
-		"X-Ms-Documentdb-Partitionkey": {string(value.Append(nil, []any{p.lease}))},
-		"X-Ms-Documentdb-Is-Upsert":    {"True"},
-	}}))
+// ask has the store answer a request that reads or upserts the lease, whose id
+// is its partition key, or makes its container.
+func (p *pump) ask(method string, body []byte, path ...string) (*reply, error) {
+	r := p.request(method, body, path...)
+	r.header.Set("X-Ms-Documentdb-Partitionkey", string(value.Append(nil, []any{p.lease})))
+	r.header.Set("X-Ms-Documentdb-Is-Upsert", "True")
+	return p.store.answer(r)
 }
 
-// own completes a request in the trigger's database that needs no signature and
-// uses no throughput.
-func (p *pump) own(r request) *request {
-	r.db, r.now, r.own = p.Database, p.store.now(), true
-	return &r
+// request makes a request below the trigger's database that needs no signature
+// and uses no throughput.
+func (p *pump) request(method string, body []byte, path ...string) *request {
+	r := &request{method: method, header: http.Header{}, body: body, now: p.store.now(), own: true}
+	r.setPath(append([]string{"dbs", p.Database}, path...)...)
+	return r
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,14 +35,15 @@ type request struct {
 }
 
 func (s *Store) read(r *http.Request) (*request, error) {
-	req := &request{method: r.Method, header: r.Header, now: s.now(), host: base(r)}
-	if err := req.setPath(r.URL.EscapedPath()); err != nil {
+	segments, err := split(r.URL.EscapedPath())
+	if err != nil {
 		return nil, err
 	}
+	req := &request{method: r.Method, header: r.Header, now: s.now(), host: base(r)}
+	req.setPath(segments...)
 	if err := s.authorize(req); err != nil {
 		return nil, err
 	}
-	var err error
 	req.body, err = readBody(r)
 	return req, err
 }
@@ -50,18 +52,14 @@ func readBody(r *http.Request) ([]byte, error) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil, nil
 	}
-	if r.ContentLength > maxRequest {
-		return nil, tooLarge()
-	}
-	body := bytes.NewBuffer(make([]byte, 0, max(0, r.ContentLength)+bytes.MinRead))
-	n, err := body.ReadFrom(io.LimitReader(r.Body, maxRequest+1))
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxRequest+1))
 	switch {
-	case err != nil || n < r.ContentLength:
-		return nil, badRequest("The body could not be read, or is shorter than its Content-Length.")
-	case n > maxRequest:
+	case len(body) > maxRequest:
 		return nil, tooLarge()
+	case err != nil || int64(len(body)) < r.ContentLength:
+		return nil, badRequest("The body could not be read, or is shorter than its Content-Length.")
 	}
-	return body.Bytes(), nil
+	return body, nil
 }
 
 // base is the address under which the client reached the store.
@@ -73,34 +71,34 @@ func base(r *http.Request) string {
 	return scheme + "://" + cmp.Or(r.Host, r.URL.Host)
 }
 
-// setPath takes a path apart: types and names alternate. The last type is what
-// a signature covers, with the link to the resource or, for a feed, to its
-// owner.
-func (r *request) setPath(escaped string) error {
+// split takes a path apart into types and names, which alternate.
+func split(escaped string) ([]string, error) {
 	segments := strings.Split(strings.Trim(escaped, "/"), "/")
-	shape := make([]string, len(segments))
-	names := []*string{&r.db, &r.coll, &r.leaf}
 	for i, segment := range segments {
-		name, err := url.PathUnescape(segment)
-		if err != nil {
-			return badRequest("The path holds a faulty escape.")
-		}
-		segments[i], shape[i] = name, name
-		if i%2 == 0 {
-			continue
-		}
-		shape[i] = "*"
-		if i/2 < len(names) {
-			*names[i/2] = name
+		var err error
+		if segments[i], err = url.PathUnescape(segment); err != nil {
+			return nil, badRequest("The path holds a faulty escape.")
 		}
 	}
+	return segments, nil
+}
+
+// setPath notes what a path names. The last type is what a signature covers,
+// with the link to the resource or, for a feed, to its owner.
+func (r *request) setPath(segments ...string) {
+	shape := slices.Clone(segments)
+	for i := 1; i < len(shape); i += 2 {
+		shape[i] = "*"
+	}
 	r.shape = strings.Join(shape, "/")
+	var names [6]string // empty behind the end of a short path
+	copy(names[:], segments)
+	r.db, r.coll, r.leaf = names[1], names[3], names[5]
 	r.resourceType = segments[(len(segments)-1)&^1]
 	r.link = strings.Join(segments[:len(segments)&^1], "/")
 	if r.resourceType == "offers" && r.db != "" {
 		r.link = strings.ToLower(r.db)
 	}
-	return nil
 }
 
 // is tells whether a header holds "true" in any case.

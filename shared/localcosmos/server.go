@@ -51,11 +51,9 @@ func (s *Store) Do(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	return &http.Response{
-		Status:        strconv.Itoa(answer.status) + " " + http.StatusText(answer.status),
-		StatusCode:    answer.status,
-		Proto:         "HTTP/1.1",
-		ProtoMajor:    1,
-		ProtoMinor:    1,
+		Status:     strconv.Itoa(answer.status) + " " + http.StatusText(answer.status),
+		StatusCode: answer.status,
+		Proto:      "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header:        answer.headers(r),
 		Body:          io.NopCloser(bytes.NewReader(answer.body)),
 		ContentLength: int64(len(answer.body)),
