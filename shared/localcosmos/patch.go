@@ -119,16 +119,14 @@ func (p *patch) apply(c *container, key partitionKey, old *record) (value.Object
 	root := any(without(item, itemSystem()))
 	for i, op := range p.Operations {
 		if root, err = op.apply(root); err != nil {
-			return nil, badRequest("The patch operation at index %d failed: %v.", i, err)
+			return nil, badRequest("The patch operation at index %d, %s %q, failed: %v.", i, op.Op, op.Path, err)
 		}
 	}
-	// What is Undefined now is not in the text. The new values came from
-	// elsewhere: they may nest too deep here.
-	root, err = value.Parse(value.Append(nil, root))
-	if err != nil {
+	item = root.(value.Object)
+	// The new values came from elsewhere: they may nest too deep here.
+	if _, err := value.Parse(value.Append(nil, item)); err != nil {
 		return nil, badRequest("The patched item is not valid: %v.", err)
 	}
-	item = root.(value.Object)
 	if patched, err := c.bodyKey(item); err != nil || patched != key {
 		return nil, badRequest("The partition key cannot be patched.")
 	}
@@ -149,7 +147,7 @@ func (op patchOperation) apply(root any) (any, error) {
 }
 
 // edit changes the value at the end of path below node, and gives node as it is
-// then. A member that is not there is Undefined, before as after.
+// then. A value that is not there is Undefined, before as after.
 func (op *patchOperation) edit(node any, path []string) (any, error) {
 	if len(path) == 0 {
 		return op.change(node)
@@ -163,11 +161,15 @@ func (op *patchOperation) edit(node any, path []string) (any, error) {
 			parent = append(parent, value.Member{Name: name, Value: value.Undefined{}})
 		}
 		v, err := op.edit(parent[i].Value, path[1:])
+		if value.IsUndefined(v) {
+			return slices.Delete(parent, i, i+1), err
+		}
 		parent[i].Value = v
 		return parent, err
 	case []any:
 		i := arrayIndex(name, len(parent))
-		if inserts := op.Op == "add" || op.Op == "set" && name == "-"; inserts && len(path) == 1 && i >= 0 {
+		inserts := len(path) == 1 && (op.Op == "add" || op.Op == "set" && name == "-")
+		if inserts && i >= 0 {
 			parent = slices.Insert(parent, i, any(value.Undefined{}))
 		}
 		if i < 0 || i == len(parent) {
