@@ -28,8 +28,12 @@ func (r *request) isQuery() bool {
 		strings.HasPrefix(r.header.Get("Content-Type"), "application/query+json")
 }
 
-// parseQuery reads {"query","parameters":[{"name","value"}]}.
+// parseQuery reads {"query","parameters":[{"name","value"}]}. A GET asks for
+// everything.
 func (r *request) parseQuery() (*query.Query, error) {
+	if r.method == http.MethodGet {
+		return query.Parse("SELECT * FROM c", nil)
+	}
 	var body struct {
 		Query      string `json:"query"`
 		Parameters []struct {
@@ -81,7 +85,7 @@ func (r *request) pageSize() (int, error) {
 }
 
 // queryItems runs a query in one partition, or across those that the gateway
-// can serve.
+// can serve. A list is a query too ("List documents").
 func (s *Store) queryItems(r *request, c *container) (*reply, error) {
 	q, err := r.parseQuery()
 	if err != nil {
@@ -95,19 +99,6 @@ func (s *Store) queryItems(r *request, c *container) (*reply, error) {
 		return nil, err
 	}
 	return s.page(r, c, q, key)
-}
-
-// listItems gives all items, or those of a partition ("List documents").
-func (s *Store) listItems(r *request, c *container) (*reply, error) {
-	key, _, err := c.headerKey(r)
-	if err != nil {
-		return nil, err
-	}
-	all, err := query.Parse("SELECT * FROM c", nil)
-	if err != nil {
-		return nil, err
-	}
-	return s.page(r, c, all, key)
 }
 
 // page runs a query over a partition, or with an empty key over all, from where
@@ -164,6 +155,8 @@ func (c *container) scope(r *request, q *query.Query) (partitionKey, error) {
 	switch {
 	case len(pinned) == len(c.keyPaths):
 		return c.newKey(pinned)
+	case r.method == http.MethodGet:
+		return "", nil
 	case !r.is("X-Ms-Documentdb-Query-Enablecrosspartition"):
 		return "", badRequest("Cross partition query is required but disabled. Please set x-ms-documentdb-query-enablecrosspartition to true, specify x-ms-documentdb-partitionkey, or revise your query to avoid this exception.")
 	case len(q.OrderBy) > 0 || q.Aggregates() || q.Distinct || q.Take >= 0:
