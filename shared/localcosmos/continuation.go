@@ -13,8 +13,9 @@ import (
 // maxContinuation bounds a token, which travels in a header.
 const maxContinuation = 12 << 10
 
-// position is where a page ended: at which item, and how many results may still
-// be skipped and given. Where take is below 0 there is no limit.
+// position is where a page ended: at which item, and how many results are still
+// to be skipped, which is none after the first page, and to be given. Where take
+// is below 0 there is no limit.
 type position struct {
 	rank
 	skip, take int
@@ -24,11 +25,7 @@ type position struct {
 // the query, its partition and its container, so that no other query, and no
 // other text, resumes with it.
 func (s *Store) token(p position, binding string) (string, error) {
-	fields := value.Object{
-		{Name: "key", Value: string(p.key)},
-		{Name: "skip", Value: float64(p.skip)},
-		{Name: "take", Value: float64(p.take)},
-	}
+	fields := value.Object{{Name: "key", Value: string(p.key)}, {Name: "take", Value: float64(p.take)}}
 	for i, v := range p.sort {
 		fields = append(fields, value.Member{Name: strconv.Itoa(i), Value: v}) // left out if it is Undefined
 	}
@@ -41,26 +38,21 @@ func (s *Store) token(p position, binding string) (string, error) {
 
 // position reads a continuation; without one it is the start of the query.
 func (s *Store) position(token, binding string, q *query.Query) (position, error) {
-	p := position{skip: q.Skip, take: q.Take}
 	if token == "" {
-		return p, nil
+		return position{skip: q.Skip, take: q.Take}, nil
 	}
 	sealed, err := base64.RawURLEncoding.DecodeString(token)
 	payload := sealed[min(sha256.Size, len(sealed)):]
 	if err != nil || !hmac.Equal(sealed, s.seal(payload, binding)) {
-		return p, badRequest("The continuation token is invalid, or belongs to another query, partition or container.")
+		return position{}, badRequest("The continuation token is invalid, or belongs to another query, partition or container.")
 	}
 	fields, err := parseObject(payload)
-	if err != nil {
-		return p, err
-	}
-	skip, _ := fields.Get("skip").(float64)
 	take, _ := fields.Get("take").(float64)
-	p = position{rank: rank{key: []byte(property(fields, "key"))}, skip: int(skip), take: int(take)}
+	p := position{rank: rank{key: []byte(property(fields, "key"))}, take: int(take)}
 	for i := range q.OrderBy {
 		p.sort = append(p.sort, fields.Get(strconv.Itoa(i)))
 	}
-	return p, nil
+	return p, err
 }
 
 // seal puts before a payload its signature.

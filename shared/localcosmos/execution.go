@@ -88,13 +88,12 @@ type execution struct {
 	size  int
 	from  rank // of the last item on the page before; without a key this is the first
 
-	position // where this page is
-	more     bool
+	position      // of the last item given
+	more     bool // there is another page
 
 	results  []byte // JSON texts parted by commas
 	count    int
 	examined int
-	last     rank    // of the last item given
 	unsorted []entry // ORDER BY
 	totals   *query.Aggregation
 	seen     map[string]bool // DISTINCT
@@ -161,11 +160,11 @@ func (x *execution) offer(e entry) bool {
 	case x.count > 0 && (x.count == x.size || len(x.results)+len(result) > maxResponse):
 		// The page ends before the item that does not fit, because only this
 		// item shows that there is more.
-		x.rank, x.more = rank{x.last.sort, bytes.Clone(x.last.key)}, true
+		x.key, x.more = bytes.Clone(x.key), true
 		return false
 	}
 	x.give(result)
-	x.last = e.rank
+	x.rank = e.rank
 	x.take--
 	return true
 }

@@ -154,9 +154,8 @@ func (p *pump) start() (etag string, err error) {
 // makeLeases makes the container as the trigger demands it, partitioned by id
 // (createLeaseContainerIfNotExists).
 func (p *pump) makeLeases() error {
-	key := value.Object{{Name: "paths", Value: []any{"/id"}}, {Name: "version", Value: 2.0}}
-	definition := value.Append(nil, value.Object{{Name: "id", Value: p.Leases}, {Name: "partitionKey", Value: key}})
-	_, err := p.ask(http.MethodPost, definition, "colls")
+	id := value.Append(nil, p.Leases)
+	_, err := p.ask(http.MethodPost, fmt.Appendf(nil, `{"id":%s,"partitionKey":{"paths":["/id"],"version":2}}`, id), "colls")
 	if refused(err, http.StatusConflict) {
 		return nil
 	}
