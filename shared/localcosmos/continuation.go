@@ -44,7 +44,7 @@ func (s *Store) position(token, binding string, q *query.Query) (position, error
 	sealed, err := base64.RawURLEncoding.DecodeString(token)
 	payload := sealed[min(sha256.Size, len(sealed)):]
 	if err != nil || !hmac.Equal(sealed, s.seal(payload, binding)) {
-		return position{}, badRequest("The continuation token is invalid, or belongs to another query, partition or container.")
+		return position{}, badRequest("The continuation token is invalid, or is another query's, partition's or container's.")
 	}
 	fields, err := parseObject(payload)
 	take, _ := fields.Get("take").(float64)

@@ -154,8 +154,8 @@ func (p *pump) start() (etag string, err error) {
 // makeLeases makes the container as the trigger demands it, partitioned by id
 // (createLeaseContainerIfNotExists).
 func (p *pump) makeLeases() error {
-	id := value.Append(nil, p.Leases)
-	_, err := p.ask(http.MethodPost, fmt.Appendf(nil, `{"id":%s,"partitionKey":{"paths":["/id"],"version":2}}`, id), "colls")
+	const definition = `{"id":%s,"partitionKey":{"paths":["/id"],"version":2}}`
+	_, err := p.ask(http.MethodPost, fmt.Appendf(nil, definition, value.Append(nil, p.Leases)), "colls")
 	if refused(err, http.StatusConflict) {
 		return nil
 	}
