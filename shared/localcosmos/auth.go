@@ -67,8 +67,7 @@ func (s *Store) checkBearer(r *request, token string) error {
 	}
 	management := r.resourceType == "dbs" || r.resourceType == "colls" || r.resourceType == "offers"
 	if management && r.method != http.MethodGet {
-		return &failure{status: http.StatusForbidden, substatus: 5300, code: "Forbidden",
-			message: "The given request cannot be authorized by AAD token in data plane."}
+		return refuse(http.StatusForbidden, 5300, "The given request cannot be authorized by AAD token in data plane.")
 	}
 	return nil
 }

@@ -4,72 +4,61 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"strconv"
 
+	"switchboard/shared/localcosmos/internal/query"
 	"switchboard/shared/localcosmos/internal/value"
 )
 
 // maxContinuation bounds a token, which travels in a header.
 const maxContinuation = 12 << 10
 
-// sealContinuation writes a position as an opaque token. It is signed together
-// with the query, its partition and its container, so that no other query, and
-// no other text, resumes with it.
-func (s *Store) sealContinuation(p position, binding string) (string, error) {
-	// Each sort key in a list of its own, which is empty for Undefined.
-	keys := make([]any, len(p.sort))
+// position is where a page ended: at which item, and how many results are still
+// to be skipped, which is none after the first page, and to be given. Where take
+// is below 0 there is no limit.
+type position struct {
+	rank
+	skip, take int
+}
+
+// token writes a position as an opaque continuation. It is signed together with
+// the query, its partition and its container, so that no other query, and no
+// other text, resumes with it.
+func (s *Store) token(p position, binding string) (string, error) {
+	fields := value.Object{{Name: "key", Value: string(p.key)}, {Name: "take", Value: float64(p.take)}}
 	for i, v := range p.sort {
-		keys[i] = []any{v}
+		fields = append(fields, value.Member{Name: strconv.Itoa(i), Value: v}) // left out if it is Undefined
 	}
-	payload := value.Append(nil, []any{keys, p.key, float64(p.skip), float64(p.take)})
-	token := base64.RawURLEncoding.EncodeToString(append(s.bind(payload, binding), payload...))
+	token := base64.RawURLEncoding.EncodeToString(s.seal(value.Append(nil, fields), binding))
 	if len(token) > maxContinuation {
 		return "", unsupported("pages that end at ORDER BY values of more than 8 KB")
 	}
 	return token, nil
 }
 
-// openContinuation gives nil for the first page.
-func (s *Store) openContinuation(token, binding string) (*position, error) {
+// position reads a continuation; without one it is the start of the query.
+func (s *Store) position(token, binding string, q *query.Query) (position, error) {
 	if token == "" {
-		return nil, nil
+		return position{skip: q.Skip, take: q.Take}, nil
 	}
 	sealed, err := base64.RawURLEncoding.DecodeString(token)
-	if err != nil || len(sealed) < sha256.Size {
-		return nil, invalidContinuation()
+	payload := sealed[min(sha256.Size, len(sealed)):]
+	if err != nil || !hmac.Equal(sealed, s.seal(payload, binding)) {
+		return position{}, badRequest("The continuation token is invalid, or is another query's, partition's or container's.")
 	}
-	mac, payload := sealed[:sha256.Size], sealed[sha256.Size:]
-	if !hmac.Equal(mac, s.bind(payload, binding)) {
-		return nil, invalidContinuation()
+	fields, err := parseObject(payload)
+	take, _ := fields.Get("take").(float64)
+	p := position{rank: rank{key: []byte(property(fields, "key"))}, take: int(take)}
+	for i := range q.OrderBy {
+		p.sort = append(p.sort, fields.Get(strconv.Itoa(i)))
 	}
-	// What the store signed has the form that it wrote.
-	v, err := value.Parse(payload)
-	fields, ok := v.([]any)
-	if err != nil || !ok || len(fields) != 4 {
-		return nil, invalidContinuation()
-	}
-	p := &position{}
-	keys, _ := fields[0].([]any)
-	for _, key := range keys {
-		if list, _ := key.([]any); len(list) == 1 {
-			p.sort = append(p.sort, list[0])
-		} else {
-			p.sort = append(p.sort, value.Undefined{})
-		}
-	}
-	p.key, _ = fields[1].(string)
-	skip, _ := fields[2].(float64)
-	take, _ := fields[3].(float64)
-	p.skip, p.take = int(skip), int(take)
-	return p, nil
+	return p, err
 }
 
-func invalidContinuation() *failure {
-	return badRequest("The continuation token is invalid, or belongs to another query, partition or container.")
-}
-
-func (s *Store) bind(payload []byte, binding string) []byte {
+// seal puts before a payload its signature.
+func (s *Store) seal(payload []byte, binding string) []byte {
 	mac := hmac.New(sha256.New, s.secret)
 	mac.Write([]byte("continuation\x00" + binding + "\x00"))
 	mac.Write(payload)
-	return mac.Sum(nil)
+	return append(mac.Sum(nil), payload...)
 }

@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
-	"iter"
+	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -17,8 +18,16 @@ import (
 // entry is an item that a query looks at. key and json share the file's
 // memory, so they hold as long as the transaction.
 type entry struct {
-	key, json []byte
-	item      any
+	rank
+	json []byte
+	item any
+}
+
+// rank is an item's place in a query's order: what ORDER BY sorts it by, and
+// its record's key.
+type rank struct {
+	sort []any
+	key  []byte
 }
 
 // version names a record's content, which never changes.
@@ -45,165 +54,109 @@ func (s *Store) parse(c *container, r *record) (any, error) {
 	return item, err
 }
 
-// scan gives the live items of a partition in the order of their ids, or with
-// an empty key those of the whole container.
-func (s *Store) scan(c *container, docs *bolt.Bucket, key partitionKey, now time.Time) iter.Seq2[entry, error] {
-	return func(yield func(entry, error) bool) {
-		for k, r := range records(docs, key.prefix()) {
-			if c.expired(r, now) {
-				continue
-			}
-			item, err := s.parse(c, r)
-			if !yield(entry{key: k, json: r.json, item: item}, err) || err != nil {
-				return
-			}
+// scan shows the live items of a partition in the order of their ids, or with
+// an empty key those of the whole container, as long as visit wants more.
+func (s *Store) scan(c *container, docs *bolt.Bucket, key partitionKey, now time.Time, visit func(entry) bool) error {
+	for k, r := range records(docs, key.prefix()) {
+		if c.expired(r, now) {
+			continue
+		}
+		item, err := s.parse(c, r)
+		if err != nil {
+			return err
+		}
+		if !visit(entry{rank{key: k}, r.json, item}) {
+			break
 		}
 	}
+	return nil
 }
 
-// position is where a page ended: the last item's sort keys and its record's
-// key, and how many results may still be skipped and given.
-type position struct {
-	sort       []any
-	key        string
-	skip, take int
-}
-
-// execution makes one page of a query.
+// execution makes one page of a query: add all items in the order of their
+// keys, then finish.
 type execution struct {
 	query *query.Query
-	from  *position // nil: the first page
 	size  int
+	from  rank // of the last item on the page before; without a key this is the first
+
+	position      // of the last item given
+	more     bool // there is another page
 
 	results  []byte // JSON texts parted by commas
 	count    int
-	last     found     // the last one given
-	next     *position // nil: this was the last page
 	examined int
+	unsorted []entry // ORDER BY
+	totals   *query.Aggregation
 	seen     map[string]bool // DISTINCT
-	skip     int
-	take     int
 }
 
-// found is an item that WHERE kept.
-type found struct {
-	entry
-	sort []any
+func newExecution(q *query.Query, from position, size int) *execution {
+	return &execution{
+		query: q, size: size, from: from.rank, position: from,
+		totals: q.NewAggregation(), seen: map[string]bool{},
+	}
 }
 
-func (x *execution) over(items iter.Seq2[entry, error]) error {
-	x.skip, x.take = x.query.Skip, x.query.Take
-	if x.from != nil {
-		x.skip, x.take = x.from.skip, x.from.take
-	}
-	if x.query.Distinct {
-		x.seen = map[string]bool{}
-	}
+// add looks at an item and tells whether the page wants more.
+func (x *execution) add(e entry) bool {
+	x.examined++
 	switch {
+	case !x.query.Matches(e.item):
 	case x.query.Aggregates():
-		return x.aggregate(items)
+		x.totals.Add(e.item)
 	case len(x.query.OrderBy) > 0:
-		return x.sorted(items)
+		e.sort = x.query.Keys(e.item)
+		x.unsorted = append(x.unsorted, e)
+	default:
+		return x.offer(e)
 	}
-	for f, err := range x.matches(items) {
-		if err != nil {
-			return err
-		}
-		if !x.offer(f) {
-			break
-		}
-	}
-	return nil
+	return true
 }
 
-func (x *execution) matches(items iter.Seq2[entry, error]) iter.Seq2[found, error] {
-	return func(yield func(found, error) bool) {
-		for e, err := range items {
-			x.examined++
-			if err == nil && !x.query.Matches(e.item) {
-				continue
-			}
-			if !yield(found{entry: e}, err) {
-				return
-			}
+// finish gives what had to wait for the last item.
+func (x *execution) finish() {
+	if x.query.Aggregates() && x.skip == 0 && x.take != 0 {
+		x.give(value.Append(nil, x.totals.Result()))
+	}
+	slices.SortFunc(x.unsorted, func(a, b entry) int { return x.compare(a.rank, b.rank) })
+	for _, e := range x.unsorted {
+		if !x.offer(e) {
+			return
 		}
 	}
 }
 
-func (x *execution) aggregate(items iter.Seq2[entry, error]) error {
-	totals := x.query.NewAggregation()
-	for f, err := range x.matches(items) {
-		if err != nil {
-			return err
-		}
-		totals.Add(f.item)
-	}
-	if x.skip == 0 && x.take != 0 {
-		x.give(value.Append(nil, totals.Result()))
-	}
-	return nil
-}
-
-func (x *execution) sorted(items iter.Seq2[entry, error]) error {
-	var all []found
-	for f, err := range x.matches(items) {
-		if err != nil {
-			return err
-		}
-		f.sort = x.query.Keys(f.item)
-		all = append(all, f)
-	}
-	slices.SortFunc(all, func(a, b found) int {
-		return cmp.Or(x.query.CompareKeys(a.sort, b.sort), bytes.Compare(a.key, b.key))
-	})
-	for _, f := range all {
-		if !x.offer(f) {
-			break
-		}
-	}
-	return nil
-}
-
-// offer adds an item's result to the page and tells whether to go on. Pages
-// resume by value: what sorts up to the last position was given, whatever was
-// written since. For DISTINCT it still counts as seen.
-func (x *execution) offer(f found) bool {
-	given := x.from != nil && x.compare(f, x.from) <= 0
-	if given && x.seen == nil {
+// offer gives an item's result, unless it has none or was given before, and
+// tells whether the page wants more. Pages resume by value: what sorts up to
+// the end of the page before was given, whatever was written since. For
+// DISTINCT it still counts as seen.
+func (x *execution) offer(e entry) bool {
+	given := x.from.key != nil && x.compare(e.rank, x.from) <= 0
+	if given && !x.query.Distinct {
 		return true
 	}
-	result := f.json
+	result, v := e.json, x.query.Project(e.item)
 	if !x.query.Star() {
-		v := x.query.Project(f.item)
-		if value.IsUndefined(v) {
-			return true
-		}
 		result = value.Append(nil, v)
-		if x.seen != nil && x.repeats(v) {
-			return true
-		}
 	}
-	if given {
+	repeated := x.query.Distinct && x.repeats(v)
+	switch {
+	case given || repeated || value.IsUndefined(v):
 		return true
-	}
-	if x.take == 0 {
+	case x.take == 0:
 		return false
-	}
-	if x.skip > 0 {
+	case x.skip > 0:
 		x.skip--
 		return true
-	}
-	// A page ends before the item that does not fit, because only this item
-	// shows that there is more.
-	if x.count > 0 && (x.count == x.size || len(x.results)+len(result) > maxResponse) {
-		x.next = &position{sort: x.last.sort, key: string(x.last.key), skip: x.skip, take: x.take}
+	case x.count > 0 && (x.count == x.size || len(x.results)+len(result) > maxResponse):
+		// The page ends before the item that does not fit, because only this
+		// item shows that there is more.
+		x.key, x.more = bytes.Clone(x.key), true
 		return false
 	}
 	x.give(result)
-	x.last = f
-	if x.take > 0 {
-		x.take--
-	}
+	x.rank = e.rank
+	x.take--
 	return true
 }
 
@@ -214,8 +167,8 @@ func (x *execution) repeats(v any) bool {
 	return repeated
 }
 
-func (x *execution) compare(f found, p *position) int {
-	return cmp.Or(x.query.CompareKeys(f.sort, p.sort), cmp.Compare(string(f.key), p.key))
+func (x *execution) compare(a, b rank) int {
+	return cmp.Or(x.query.CompareKeys(a.sort, b.sort), bytes.Compare(a.key, b.key))
 }
 
 func (x *execution) give(result []byte) {
@@ -229,8 +182,13 @@ func (x *execution) give(result []byte) {
 	x.count++
 }
 
-func (x *execution) charge() float64 {
-	return chargeQuery + chargeExamined*float64(x.examined) + chargeRead(len(x.results)) - chargeRead(0)
+func (x *execution) reply(rid, list string) *reply {
+	return &reply{
+		status: http.StatusOK,
+		charge: chargeQuery + chargeExamined*float64(x.examined) + chargeRead(len(x.results)) - chargeRead(0),
+		body:   feedBody(rid, list, x.results, x.count),
+		extra:  map[string]string{"X-Ms-Item-Count": strconv.Itoa(x.count)},
+	}
 }
 
 func (x *execution) metrics() string {

@@ -1,12 +1,10 @@
 package localcosmos
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -31,10 +29,10 @@ var errDropped = errors.New("localcosmos: the connection was cut, as Options.Fau
 // serve answers a request, or fails it as Options.Fault says. An error means
 // that there is no answer to send.
 func (s *Store) serve(r *http.Request) (*reply, error) {
-	var fault Fault
-	if s.options.Fault != nil {
-		fault = s.options.Fault(r)
+	if s.options.Fault == nil {
+		return s.exchange(r), nil
 	}
+	fault := s.options.Fault(r)
 	if err := wait(r.Context(), fault.Delay); err != nil {
 		return nil, err
 	}
@@ -42,7 +40,7 @@ func (s *Store) serve(r *http.Request) (*reply, error) {
 		return nil, errDropped
 	}
 	answer := fault.reply()
-	if answer == nil {
+	if fault.Status == 0 {
 		answer = s.exchange(r)
 	}
 	if fault.DropAnswer {
@@ -53,11 +51,7 @@ func (s *Store) serve(r *http.Request) (*reply, error) {
 
 // reply has the form that the service's refusals have.
 func (f Fault) reply() *reply {
-	if f.Status == 0 {
-		return nil
-	}
-	code := cmp.Or(strings.ReplaceAll(http.StatusText(f.Status), " ", ""), "RetryWith") // 449, which has no text in net/http
-	answer := failed(&failure{f.Status, f.Substatus, code, "A fault that Options.Fault asked for."})
+	answer := failed(refuse(f.Status, f.Substatus, "A fault that Options.Fault asked for."))
 	if f.RetryAfter > 0 {
 		answer.extra["X-Ms-Retry-After-Ms"] = strconv.FormatInt(f.RetryAfter.Milliseconds(), 10)
 	}
@@ -66,15 +60,8 @@ func (f Fault) reply() *reply {
 
 // wait returns the context's error if it ends first.
 func wait(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	waiting, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	<-waiting.Done()
+	return ctx.Err()
 }

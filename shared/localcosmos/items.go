@@ -30,7 +30,7 @@ func (s *Store) item(r *request, c *container) (*reply, error) {
 	case r.method == http.MethodGet && r.leaf == "" && r.header.Get("A-Im") != "":
 		return s.changeFeed(r, c)
 	case r.method == http.MethodGet && r.leaf == "":
-		return s.listItems(r, c)
+		return s.queryItems(r, c)
 	case r.method == http.MethodGet:
 		return s.readItem(r, c)
 	case r.method != http.MethodPost:

@@ -3,6 +3,8 @@ package localcosmos
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -17,93 +19,81 @@ const maxPatch = 10
 
 // patch is a partial update ("Partial document update in Azure Cosmos DB").
 type patch struct {
-	condition  *query.Condition
-	operations []patchOperation
+	Condition  *string          `json:"condition"`
+	Operations []patchOperation `json:"operations"`
+
+	condition query.Condition // Condition, parsed
 }
 
 type patchOperation struct {
-	op         string // add, set, replace, remove, incr, move
-	path, from []string
+	Op    string          `json:"op"` // add, set, replace, remove, incr, move
+	Path  string          `json:"path"`
+	From  string          `json:"from"`
+	Value json.RawMessage `json:"value"`
+
+	path, from []string // Path, From and Value, parsed
 	value      any
 }
 
 // parsePatch reads {"condition"?, "operations":[{"op","path","value"?}]}, or the
 // list of operations alone, which JavaScript sends where there is no condition.
 func parsePatch(text []byte) (*patch, error) {
-	var body struct {
-		Condition  *string      `json:"condition"`
-		Operations []patchEntry `json:"operations"`
-	}
-	into := any(&body)
+	p := &patch{}
+	into := any(p)
 	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("[")) {
-		into = &body.Operations
+		into = &p.Operations
 	}
 	if err := decode(text, into); err != nil {
 		return nil, err
 	}
-	p := &patch{}
-	if body.Condition != nil {
-		condition, err := query.ParseCondition(*body.Condition)
-		if err != nil {
+	if p.Condition != nil {
+		var err error
+		if p.condition, err = query.ParseCondition(*p.Condition); err != nil {
 			return nil, badQuery(err)
 		}
-		p.condition = &condition
 	}
-	if n := len(body.Operations); n == 0 || n > maxPatch {
+	if n := len(p.Operations); n == 0 || n > maxPatch {
 		return nil, badRequest("A patch wants 1 to %d operations and has %d.", maxPatch, n)
 	}
-	for i, entry := range body.Operations {
-		op, fault := entry.operation()
-		if fault != nil {
-			return nil, badRequest("The patch operation at index %d is invalid: %s", i, fault.message)
+	for i := range p.Operations {
+		if err := p.Operations[i].parse(); err != nil {
+			return nil, badRequest("The patch operation at index %d is invalid: %v.", i, err)
 		}
-		p.operations = append(p.operations, op)
 	}
 	return p, nil
 }
 
-type patchEntry struct {
-	Op    string          `json:"op"`
-	Path  string          `json:"path"`
-	From  string          `json:"from"`
-	Value json.RawMessage `json:"value"`
-}
-
-func (e patchEntry) operation() (op patchOperation, fault *failure) {
-	op = patchOperation{op: strings.ToLower(e.Op)}
-	if op.path, fault = patchPath(e.Path); fault != nil {
-		return op, fault
+func (op *patchOperation) parse() (err error) {
+	op.Op = strings.ToLower(op.Op)
+	if op.path, err = patchPath(op.Path); err != nil {
+		return err
 	}
-	switch op.op {
+	switch op.Op {
 	case "remove":
-		return op, nil
+		return nil
 	case "move":
-		op.from, fault = patchPath(e.From)
-		if fault == nil && len(op.path) > len(op.from) && slices.Equal(op.path[:len(op.from)], op.from) {
-			fault = badRequest("a value cannot move into itself.")
+		op.from, err = patchPath(op.From)
+		if err == nil && len(op.path) > len(op.from) && slices.Equal(op.path[:len(op.from)], op.from) {
+			err = errors.New("a value cannot move into itself")
 		}
-		return op, fault
+		return err
 	case "add", "set", "replace", "incr":
-	default:
-		return op, badRequest("the op %q is not add, set, replace, remove, incr or move.", e.Op)
+		if op.Value == nil {
+			return fmt.Errorf("%s wants a value", op.Op)
+		}
+		op.value, err = value.Parse(op.Value)
+		if _, ok := op.value.(float64); err == nil && op.Op == "incr" && !ok {
+			err = errors.New("incr wants a number")
+		}
+		return err
 	}
-	if e.Value == nil {
-		return op, badRequest("%s wants a value.", op.op)
-	}
-	var err error
-	if op.value, err = value.Parse(e.Value); err != nil {
-		return op, badRequest("%v.", err)
-	}
-	if _, ok := op.value.(float64); op.op == "incr" && !ok {
-		return op, badRequest("incr wants a number.")
-	}
-	return op, nil
+	return fmt.Errorf("the op %q is not add, set, replace, remove, incr or move", op.Op)
 }
 
 // patchPath reads a JSON pointer and refuses what a patch must not touch.
-func patchPath(text string) ([]string, *failure) {
+func patchPath(text string) ([]string, error) {
 	if len(text) < 2 || text[0] != '/' {
-		return nil, badRequest("the path %q does not start with / and a name.", text)
+		return nil, fmt.Errorf("the path %q does not start with / and a name", text)
 	}
 	path := strings.Split(text[1:], "/")
 	unescape := strings.NewReplacer("~1", "/", "~0", "~")
@@ -111,7 +101,7 @@ func patchPath(text string) ([]string, *failure) {
 		path[i] = unescape.Replace(path[i])
 	}
 	if path[0] == "id" || slices.Contains(itemSystem(), path[0]) {
-		return nil, badRequest("the property %s cannot be patched.", path[0])
+		return nil, fmt.Errorf("the property %s cannot be patched", path[0])
 	}
 	return path, nil
 }
@@ -123,13 +113,13 @@ func (p *patch) apply(c *container, key partitionKey, old *record) (value.Object
 	if err != nil {
 		return nil, err
 	}
-	if p.condition != nil && !p.condition.Holds(item) {
+	if p.Condition != nil && !p.condition.Holds(item) {
 		return nil, preconditionFailed()
 	}
 	root := any(without(item, itemSystem()))
-	for i, op := range p.operations {
-		if f := op.apply(&root); f != nil {
-			return nil, badRequest("The patch operation at index %d failed: %s", i, f.message)
+	for i, op := range p.Operations {
+		if root, err = op.apply(root); err != nil {
+			return nil, badRequest("The patch operation at index %d, %s %q, failed: %v.", i, op.Op, op.Path, err)
 		}
 	}
 	item = root.(value.Object)
@@ -143,122 +133,90 @@ func (p *patch) apply(c *container, key partitionKey, old *record) (value.Object
 	return item, nil
 }
 
-func (op patchOperation) apply(root *any) *failure {
-	if op.op != "move" {
-		return edit(root, op.path, op)
-	}
-	v, f := lookUp(*root, op.from)
-	if f != nil {
-		return f
-	}
-	if f := edit(root, op.from, patchOperation{op: "remove"}); f != nil {
-		return f
-	}
-	return edit(root, op.path, patchOperation{op: "add", value: v})
-}
-
-func lookUp(v any, path []string) (any, *failure) {
-	for _, name := range path {
-		switch parent := v.(type) {
-		case value.Object:
-			v = parent.Get(name)
-		case []any:
-			i, ok := arrayIndex(name, len(parent)-1)
-			if !ok {
-				return nil, badRequest("the path does not exist.")
-			}
-			v = parent[i]
-		default:
-			return nil, badRequest("the path does not exist.")
+// apply gives root as the operation leaves it. A move first takes its value
+// away and then adds it.
+func (op patchOperation) apply(root any) (any, error) {
+	if op.Op == "move" {
+		var err error
+		if root, err = op.edit(root, op.from); err != nil {
+			return nil, err
 		}
+		op.Op = "add"
 	}
-	if value.IsUndefined(v) {
-		return nil, badRequest("the path does not exist.")
-	}
-	return v, nil
+	return op.edit(root, op.path)
 }
 
-// edit applies an operation at the end of path below node, which it replaces.
-func edit(node *any, path []string, op patchOperation) *failure {
-	switch parent := (*node).(type) {
+// edit changes the value at the end of path below node, and gives node as it is
+// then. A value that is not there is Undefined, before as after.
+func (op *patchOperation) edit(node any, path []string) (any, error) {
+	if len(path) == 0 {
+		return op.change(node)
+	}
+	name := path[0]
+	switch parent := node.(type) {
 	case value.Object:
-		if len(path) == 1 {
-			return editMember(node, parent, path[0], op)
+		i := parent.Index(name)
+		if i < 0 {
+			i = len(parent)
+			parent = append(parent, value.Member{Name: name, Value: value.Undefined{}})
 		}
-		if i := parent.Index(path[0]); i >= 0 {
-			return edit(&parent[i].Value, path[1:], op)
+		v, err := op.edit(parent[i].Value, path[1:])
+		if value.IsUndefined(v) {
+			return slices.Delete(parent, i, i+1), err
 		}
+		parent[i].Value = v
+		return parent, err
 	case []any:
-		if len(path) == 1 {
-			return editElement(node, parent, path[0], op)
+		i := arrayIndex(name, len(parent))
+		inserts := len(path) == 1 && (op.Op == "add" || op.Op == "set" && name == "-")
+		if inserts && i >= 0 {
+			parent = slices.Insert(parent, i, any(value.Undefined{}))
 		}
-		if i, ok := arrayIndex(path[0], len(parent)-1); ok {
-			return edit(&parent[i], path[1:], op)
+		if i < 0 || i == len(parent) {
+			return nil, fmt.Errorf("the index %q is not in the array", name)
 		}
+		v, err := op.edit(parent[i], path[1:])
+		if value.IsUndefined(v) {
+			return slices.Delete(parent, i, i+1), err
+		}
+		parent[i] = v
+		return parent, err
 	}
-	return badRequest("the path does not exist: %q has no parent.", path[len(path)-1])
+	return nil, fmt.Errorf("the path does not exist: %q has no parent", path[len(path)-1])
 }
 
-func editMember(node *any, parent value.Object, name string, op patchOperation) *failure {
-	i := parent.Index(name)
-	if i < 0 {
-		if op.op == "remove" || op.op == "replace" {
-			return badRequest("the path to %s does not exist: %q.", op.op, name)
-		}
-		*node = append(parent, value.Member{Name: name, Value: op.value})
-		return nil
-	}
-	if op.op == "remove" {
-		*node = slices.Delete(parent, i, i+1)
-		return nil
-	}
-	return op.assign(&parent[i].Value)
-}
-
-// editElement: add inserts before an index or, at "-", at the end; set does
-// the latter only there; everything else wants an element that exists.
-func editElement(node *any, parent []any, name string, op patchOperation) *failure {
-	last := len(parent) - 1
-	if op.op == "add" || op.op == "set" && name == "-" {
-		last = len(parent)
-	}
-	i, ok := arrayIndex(name, last)
-	if name == "-" && last == len(parent) {
-		i, ok = last, true
-	}
+// change makes the new value from the old one; Undefined is none.
+func (op *patchOperation) change(old any) (any, error) {
+	exists := !value.IsUndefined(old)
 	switch {
-	case !ok:
-		return badRequest("the index %q is not in the array.", name)
-	case last == len(parent):
-		*node = slices.Insert(parent, i, op.value)
-	case op.op == "remove":
-		*node = slices.Delete(parent, i, i+1)
-	default:
-		return op.assign(&parent[i])
+	case op.Op == "add" || op.Op == "set" || op.Op == "incr" && !exists:
+		return op.value, nil
+	case !exists:
+		return nil, fmt.Errorf("the path to %s does not exist", op.Op)
+	case op.Op == "replace":
+		return op.value, nil
+	case op.Op == "incr":
+		number, ok := old.(float64)
+		sum := number + op.value.(float64)
+		if !ok || math.IsInf(sum, 0) {
+			return nil, errors.New("incr wants a number at the path, and a sum in the range of a double")
+		}
+		return sum, nil
+	case op.Op == "move":
+		op.value = old
 	}
-	return nil
+	return value.Undefined{}, nil
 }
 
-// assign changes a value that exists.
-func (op patchOperation) assign(v *any) *failure {
-	if op.op != "incr" {
-		*v = op.value
-		return nil
+// arrayIndex reads an index without leading zeros that is in the array or, as
+// "-" always is, just behind it. Any other text is -1.
+func arrayIndex(name string, length int) int {
+	if name == "-" {
+		return length
 	}
-	number, ok := (*v).(float64)
-	if !ok {
-		return badRequest("incr wants a number at the path.")
-	}
-	sum := number + op.value.(float64)
-	if math.IsInf(sum, 0) {
-		return badRequest("incr leaves the range of a double.")
-	}
-	*v = sum
-	return nil
-}
-
-// arrayIndex reads an index from 0 to last, without leading zeros.
-func arrayIndex(name string, last int) (int, bool) {
 	i, err := strconv.Atoi(name)
-	return i, err == nil && i >= 0 && i <= last && strconv.Itoa(i) == name
+	if err != nil || i < 0 || i > length || strconv.Itoa(i) != name {
+		return -1
+	}
+	return i
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
@@ -96,7 +95,7 @@ func (s *Store) newPump(t Trigger) (*pump, error) {
 		return nil, errors.New("the leases want a container of their own")
 	}
 	p := &pump{Trigger: t, store: s}
-	c, err := s.catalog.Load().container(p.request(http.MethodGet, t.Container, ""))
+	c, err := s.catalog.Load().container(p.request(http.MethodGet, nil, "colls", t.Container))
 	if err != nil {
 		return nil, err
 	}
@@ -135,14 +134,12 @@ func (p *pump) start() (etag string, err error) {
 	if err := p.makeLeases(); err != nil {
 		return "", err
 	}
-	r := p.request(http.MethodGet, p.Leases, "/docs/"+url.PathEscape(p.lease))
-	answer, err := p.store.answer(p.keyed(r))
-	var refusal *failure
+	answer, err := p.ask(http.MethodGet, nil, "colls", p.Leases, "docs", p.lease)
 	switch {
 	case err == nil:
 		lease, err := parseObject(answer.body)
 		return property(lease, "continuation"), err
-	case !errors.As(err, &refusal) || refusal.status != http.StatusNotFound:
+	case !refused(err, http.StatusNotFound):
 		return "", err
 	case p.FromBeginning:
 		return "", nil
@@ -157,14 +154,9 @@ func (p *pump) start() (etag string, err error) {
 // makeLeases makes the container as the trigger demands it, partitioned by id
 // (createLeaseContainerIfNotExists).
 func (p *pump) makeLeases() error {
-	r := p.request(http.MethodPost, "", "")
-	r.body = value.Append(nil, value.Object{
-		{Name: "id", Value: p.Leases},
-		{Name: "partitionKey", Value: value.Object{{Name: "paths", Value: []any{"/id"}}, {Name: "version", Value: 2.0}}},
-	})
-	_, err := p.store.answer(r)
-	var refusal *failure
-	if errors.As(err, &refusal) && refusal.status == http.StatusConflict {
+	const definition = `{"id":%s,"partitionKey":{"paths":["/id"],"version":2}}`
+	_, err := p.ask(http.MethodPost, fmt.Appendf(nil, definition, value.Append(nil, p.Leases)), "colls")
+	if refused(err, http.StatusConflict) {
 		return nil
 	}
 	return err
@@ -173,7 +165,7 @@ func (p *pump) makeLeases() error {
 // changes reads a page of the feed of the container that the pump began with,
 // and not of one that was made in its place.
 func (p *pump) changes(etag string) (*reply, error) {
-	r := p.request(http.MethodGet, p.Container, "/docs")
+	r := p.request(http.MethodGet, nil, "colls", p.Container, "docs")
 	r.header.Set("A-Im", "Incremental feed")
 	r.header.Set("If-None-Match", etag)
 	r.header.Set("X-Ms-Max-Item-Count", strconv.Itoa(p.MaxItems))
@@ -203,10 +195,7 @@ func (p *pump) deliver(ctx context.Context, documents json.RawMessage) error {
 	delay := p.Backoff
 	for attempt := 1; ; attempt++ {
 		err := p.call(ctx, documents)
-		if err == nil || attempt >= p.Attempts {
-			return err
-		}
-		if wait(ctx, delay-rand.N(delay/2+1)) != nil {
+		if err == nil || attempt >= p.Attempts || wait(ctx, delay-rand.N(delay/2+1)) != nil {
 			return err
 		}
 		delay = min(2*delay, maxBackoff)
@@ -220,23 +209,24 @@ func (p *pump) call(ctx context.Context, documents json.RawMessage) error {
 }
 
 func (p *pump) save(etag string) error {
-	r := p.keyed(p.request(http.MethodPost, p.Leases, "/docs"))
-	r.header.Set("X-Ms-Documentdb-Is-Upsert", "True")
-	r.body = value.Append(nil, value.Object{{Name: "id", Value: p.lease}, {Name: "continuation", Value: etag}})
-	_, err := p.store.answer(r)
+	lease := value.Object{{Name: "id", Value: p.lease}, {Name: "continuation", Value: etag}}
+	_, err := p.ask(http.MethodPost, value.Append(nil, lease), "colls", p.Leases, "docs")
 	return err
 }
 
-// request makes a request below a container, or to the database's containers,
-// that needs no signature and uses no throughput.
-func (p *pump) request(method, container, path string) *request {
-	r := &request{method: method, header: http.Header{}, now: p.store.now(), own: true}
-	// Escaped names make no faulty path.
-	_ = r.setPath("dbs/" + url.PathEscape(p.Database) + "/colls/" + url.PathEscape(container) + path)
-	return r
+// ask has the store answer a request that reads or upserts the lease, whose id
+// is its partition key, or makes its container.
+func (p *pump) ask(method string, body []byte, path ...string) (*reply, error) {
+	r := p.request(method, body, path...)
+	r.header.Set("X-Ms-Documentdb-Partitionkey", string(value.Append(nil, []any{p.lease})))
+	r.header.Set("X-Ms-Documentdb-Is-Upsert", "True")
+	return p.store.answer(r)
 }
 
-func (p *pump) keyed(r *request) *request {
-	r.header.Set("X-Ms-Documentdb-Partitionkey", string(value.Append(nil, []any{p.lease})))
+// request makes a request below the trigger's database that needs no signature
+// and uses no throughput.
+func (p *pump) request(method string, body []byte, path ...string) *request {
+	r := &request{method: method, header: http.Header{}, body: body, now: p.store.now(), own: true}
+	r.setPath(append([]string{"dbs", p.Database}, path...)...)
 	return r
 }

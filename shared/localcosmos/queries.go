@@ -1,8 +1,10 @@
 package localcosmos
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -26,8 +28,12 @@ func (r *request) isQuery() bool {
 		strings.HasPrefix(r.header.Get("Content-Type"), "application/query+json")
 }
 
-// parseQuery reads {"query","parameters":[{"name","value"}]}.
+// parseQuery reads {"query","parameters":[{"name","value"}]}. A GET asks for
+// everything.
 func (r *request) parseQuery() (*query.Query, error) {
+	if r.method == http.MethodGet {
+		return query.Parse("SELECT * FROM c", nil)
+	}
 	var body struct {
 		Query      string `json:"query"`
 		Parameters []struct {
@@ -58,37 +64,28 @@ func (r *request) parseQuery() (*query.Query, error) {
 
 // badQuery words a fault in a query as the service does.
 func badQuery(err error) *failure {
-	var fault *query.Error
-	if !errors.As(err, &fault) {
+	fault, ok := errors.AsType[*query.Error](err)
+	if !ok {
 		return badRequest("%v", err)
 	}
-	detail := value.Object{{Name: "errors", Value: []any{value.Object{
-		{Name: "severity", Value: "Error"},
-		{Name: "location", Value: value.Object{{Name: "start", Value: float64(fault.Start)}, {Name: "end", Value: float64(fault.End)}}},
-		{Name: "code", Value: fault.Code},
-		{Name: "message", Value: fault.Message},
-	}}}}
-	return badRequest("Message: %s", value.Append(nil, detail))
+	return badRequest(`Message: {"errors":[{"severity":"Error","location":{"start":%d,"end":%d},"code":%q,"message":%s}]}`,
+		fault.Start, fault.End, fault.Code, value.Append(nil, fault.Message))
 }
 
 // pageSize reads x-ms-max-item-count: -1 leaves the size to the store.
 func (r *request) pageSize() (int, error) {
-	header := r.header.Get("X-Ms-Max-Item-Count")
-	if header == "" {
-		return defaultPage, nil
-	}
-	n, err := strconv.Atoi(header)
-	if err != nil || n < -1 || n == 0 {
+	n, err := strconv.Atoi(cmp.Or(r.header.Get("X-Ms-Max-Item-Count"), strconv.Itoa(defaultPage)))
+	switch {
+	case err != nil || n < -1 || n == 0:
 		return 0, badRequest("The header x-ms-max-item-count is not a positive number or -1.")
-	}
-	if n == -1 {
-		n = maxPage
+	case n == -1:
+		return maxPage, nil
 	}
 	return n, nil
 }
 
 // queryItems runs a query in one partition, or across those that the gateway
-// can serve.
+// can serve. A list is a query too ("List documents").
 func (s *Store) queryItems(r *request, c *container) (*reply, error) {
 	q, err := r.parseQuery()
 	if err != nil {
@@ -104,19 +101,6 @@ func (s *Store) queryItems(r *request, c *container) (*reply, error) {
 	return s.page(r, c, q, key)
 }
 
-// listItems gives all items, or those of a partition ("List documents").
-func (s *Store) listItems(r *request, c *container) (*reply, error) {
-	key, _, err := c.headerKey(r)
-	if err != nil {
-		return nil, err
-	}
-	all, err := query.Parse("SELECT * FROM c", nil)
-	if err != nil {
-		return nil, err
-	}
-	return s.page(r, c, all, key)
-}
-
 // page runs a query over a partition, or with an empty key over all, from where
 // the continuation says.
 func (s *Store) page(r *request, c *container, q *query.Query, key partitionKey) (*reply, error) {
@@ -125,34 +109,27 @@ func (s *Store) page(r *request, c *container, q *query.Query, key partitionKey)
 		return nil, err
 	}
 	binding := c.rid + "\x00" + string(key) + "\x00" + string(r.body)
-	from, err := s.openContinuation(r.header.Get("X-Ms-Continuation"), binding)
+	from, err := s.position(r.header.Get("X-Ms-Continuation"), binding, q)
 	if err != nil {
 		return nil, err
 	}
-	run := &execution{query: q, from: from, size: size}
+	run := newExecution(q, from, size)
 	lsn := uint64(0)
 	err = s.snapshot(r, c, func(docs *bolt.Bucket) error {
 		lsn = docs.Sequence()
-		return run.over(s.scan(c, docs, key, r.now))
+		err := s.scan(c, docs, key, r.now, run.add)
+		run.finish()
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return s.pageReply(r, run, c.rid, lsn, binding)
-}
-
-func (s *Store) pageReply(r *request, run *execution, rid string, lsn uint64, binding string) (*reply, error) {
-	answer := &reply{
-		status: http.StatusOK, lsn: lsn, charge: run.charge(),
-		body:  feedBody(rid, "Documents", run.results, run.count),
-		extra: map[string]string{"X-Ms-Item-Count": strconv.Itoa(run.count)},
-	}
-	if run.next != nil {
-		token, err := s.sealContinuation(*run.next, binding)
-		if err != nil {
+	answer := run.reply(c.rid, "Documents")
+	answer.lsn = lsn
+	if run.more {
+		if answer.extra["X-Ms-Continuation"], err = s.token(run.position, binding); err != nil {
 			return nil, err
 		}
-		answer.extra["X-Ms-Continuation"] = token
 	}
 	if r.is("X-Ms-Documentdb-Populatequerymetrics") {
 		answer.extra["X-Ms-Documentdb-Query-Metrics"] = run.metrics()
@@ -169,22 +146,21 @@ func (c *container) scope(r *request, q *query.Query) (partitionKey, error) {
 	if err != nil || ok {
 		return key, err
 	}
-	components := make([]any, len(c.keyPaths))
-	for i, path := range c.keyPaths {
-		if components[i], ok = q.Pinned(path); !ok {
-			break
+	var pinned []any
+	for _, path := range c.keyPaths {
+		if v, ok := q.Pinned(path); ok {
+			pinned = append(pinned, v)
 		}
 	}
-	if ok {
-		return c.newKey(components)
-	}
-	if !r.is("X-Ms-Documentdb-Query-Enablecrosspartition") {
+	switch {
+	case len(pinned) == len(c.keyPaths):
+		return c.newKey(pinned)
+	case r.method == http.MethodGet:
+		return "", nil
+	case !r.is("X-Ms-Documentdb-Query-Enablecrosspartition"):
 		return "", badRequest("Cross partition query is required but disabled. Please set x-ms-documentdb-query-enablecrosspartition to true, specify x-ms-documentdb-partitionkey, or revise your query to avoid this exception.")
-	}
-	if len(q.OrderBy) > 0 || q.Aggregates() || q.Distinct || q.Take >= 0 {
-		f := badRequest("The provided cross partition query can not be directly served by the gateway.")
-		f.substatus = 1004
-		return "", f
+	case len(q.OrderBy) > 0 || q.Aggregates() || q.Distinct || q.Take >= 0:
+		return "", refuse(http.StatusBadRequest, 1004, "The provided cross partition query can not be directly served by the gateway.")
 	}
 	return "", nil
 }
@@ -195,18 +171,12 @@ func (s *Store) queryResources(r *request, rid, list string, resources []any) (*
 	if err != nil {
 		return nil, err
 	}
-	run := &execution{query: q, size: len(resources) + 1}
-	err = run.over(func(yield func(entry, error) bool) {
-		for i, resource := range resources {
-			if !yield(entry{key: []byte(strconv.Itoa(i)), json: value.Append(nil, resource), item: resource}, nil) {
-				return
-			}
-		}
-	})
-	if err != nil {
-		return nil, err
+	run := newExecution(q, position{skip: q.Skip, take: q.Take}, len(resources)+1)
+	for i, resource := range resources {
+		run.add(entry{rank{key: fmt.Appendf(nil, "%08d", i)}, value.Append(nil, resource), resource})
 	}
-	return &reply{status: http.StatusOK, charge: run.charge(), body: feedBody(rid, list, run.results, run.count)}, nil
+	run.finish()
+	return run.reply(rid, list), nil
 }
 
 // feedReply answers with a list of resources.
@@ -218,9 +188,5 @@ func feedReply(rid, list string, resources []any) *reply {
 // feedBody wraps results, JSON texts parted by commas, as every list is.
 func feedBody(rid, list string, results []byte, count int) []byte {
 	body := make([]byte, 0, len(results)+len(rid)+64)
-	body = append(body, `{"_rid":"`...)
-	body = append(append(body, rid...), `","`...)
-	body = append(append(body, list...), `":[`...)
-	body = append(append(body, results...), `],"_count":`...)
-	return append(strconv.AppendInt(body, int64(count), 10), '}')
+	return fmt.Appendf(body, `{"_rid":%q,%q:[%s],"_count":%d}`, rid, list, results, count)
 }

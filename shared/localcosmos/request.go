@@ -2,10 +2,12 @@ package localcosmos
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,108 +35,77 @@ type request struct {
 }
 
 func (s *Store) read(r *http.Request) (*request, error) {
-	req := &request{method: r.Method, header: r.Header, now: s.now(), host: base(r)}
-	if err := req.setPath(r.URL.EscapedPath()); err != nil {
+	segments, err := split(r.URL.EscapedPath())
+	if err != nil {
 		return nil, err
 	}
+	req := &request{method: r.Method, header: r.Header, now: s.now(), host: base(r)}
+	req.setPath(segments...)
 	if err := s.authorize(req); err != nil {
 		return nil, err
 	}
-	if r.Body == nil || r.Body == http.NoBody {
-		return req, nil
-	}
-	body, err := readBody(r)
-	req.body = body
+	req.body, err = readBody(r)
 	return req, err
 }
 
 func readBody(r *http.Request) ([]byte, error) {
-	if r.ContentLength > maxRequest {
-		return nil, tooLarge()
-	}
-	if r.ContentLength > 0 {
-		body := make([]byte, r.ContentLength)
-		if _, err := io.ReadFull(r.Body, body); err != nil {
-			return nil, badRequest("The body is shorter than its Content-Length.")
-		}
-		return body, nil
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil, nil
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxRequest+1))
-	if err != nil {
-		return nil, badRequest("The body could not be read.")
-	}
-	if len(body) > maxRequest {
+	switch {
+	case len(body) > maxRequest:
 		return nil, tooLarge()
+	case err != nil || int64(len(body)) < r.ContentLength:
+		return nil, badRequest("The body could not be read, or is shorter than its Content-Length.")
 	}
 	return body, nil
 }
 
 // base is the address under which the client reached the store.
 func base(r *http.Request) string {
-	scheme := r.URL.Scheme
-	if scheme == "" {
-		scheme = "http"
-		if r.TLS != nil {
-			scheme = "https"
-		}
+	scheme := cmp.Or(r.URL.Scheme, "http")
+	if r.TLS != nil {
+		scheme = "https"
 	}
-	host := r.Host
-	if host == "" {
-		host = r.URL.Host
-	}
-	return scheme + "://" + host
+	return scheme + "://" + cmp.Or(r.Host, r.URL.Host)
 }
 
-// setPath takes a path apart: types and names alternate. The last type is what
-// a signature covers, with the link to the resource or, for a feed, to its
-// owner.
-func (r *request) setPath(escaped string) error {
-	path := strings.Trim(escaped, "/")
-	if path == "" {
-		return nil
-	}
-	segments := strings.Split(path, "/")
-	shape := make([]string, len(segments))
+// split takes a path apart into types and names, which alternate.
+func split(escaped string) ([]string, error) {
+	segments := strings.Split(strings.Trim(escaped, "/"), "/")
 	for i, segment := range segments {
-		name, err := url.PathUnescape(segment)
-		if err != nil {
-			return badRequest("The path holds a faulty escape.")
+		var err error
+		if segments[i], err = url.PathUnescape(segment); err != nil {
+			return nil, badRequest("The path holds a faulty escape.")
 		}
-		segments[i], shape[i] = name, name
-		if i%2 == 1 {
-			shape[i] = "*"
-		}
+	}
+	return segments, nil
+}
+
+// setPath notes what a path names. The last type is what a signature covers,
+// with the link to the resource or, for a feed, to its owner.
+func (r *request) setPath(segments ...string) {
+	shape := slices.Clone(segments)
+	for i := 1; i < len(shape); i += 2 {
+		shape[i] = "*"
 	}
 	r.shape = strings.Join(shape, "/")
-	r.name(segments)
-	last := len(segments) - 1
-	r.resourceType = segments[last&^1]
-	if last%2 == 0 {
-		segments = segments[:last]
-	}
-	r.link = strings.Join(segments, "/")
-	if r.resourceType == "offers" && last == 1 {
-		r.link = strings.ToLower(segments[1])
-	}
-	return nil
-}
-
-func (r *request) name(segments []string) {
-	names := []*string{&r.db, &r.coll, &r.leaf}
-	for i := 1; i < len(segments) && i/2 < len(names); i += 2 {
-		*names[i/2] = segments[i]
+	var names [6]string // empty behind the end of a short path
+	copy(names[:], segments)
+	r.db, r.coll, r.leaf = names[1], names[3], names[5]
+	r.resourceType = segments[(len(segments)-1)&^1]
+	r.link = strings.Join(segments[:len(segments)&^1], "/")
+	if r.resourceType == "offers" && r.db != "" {
+		r.link = strings.ToLower(r.db)
 	}
 }
 
 // is tells whether a header holds "true" in any case.
-func (r *request) is(header string) bool {
-	return strings.EqualFold(r.header.Get(header), "true")
-}
+func (r *request) is(header string) bool { return strings.EqualFold(r.header.Get(header), "true") }
 
 // minimal tells that the client wants no body back from a write.
-func (r *request) minimal() bool {
-	return strings.EqualFold(r.header.Get("Prefer"), "return=minimal")
-}
+func (r *request) minimal() bool { return strings.EqualFold(r.header.Get("Prefer"), "return=minimal") }
 
 func parseObject(text []byte) (value.Object, error) {
 	v, err := value.Parse(text)

@@ -2,8 +2,10 @@ package localcosmos
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"strconv"
 
@@ -28,15 +30,10 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler) // net/http's way to cut a connection
 	}
-	header := w.Header()
-	for name, values := range s.headers(r, answer) {
-		header[name] = values
-	}
+	maps.Copy(w.Header(), answer.headers(r))
 	w.WriteHeader(answer.status)
-	if r.Method != http.MethodHead {
-		// A client that went away is no business of the store's.
-		_, _ = w.Write(answer.body)
-	}
+	// A client that went away is no business of the store's.
+	_, _ = w.Write(answer.body)
 }
 
 // Do answers one request in this process: Store is an azcore
@@ -54,12 +51,10 @@ func (s *Store) Do(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	return &http.Response{
-		Status:        strconv.Itoa(answer.status) + " " + http.StatusText(answer.status),
-		StatusCode:    answer.status,
-		Proto:         "HTTP/1.1",
-		ProtoMajor:    1,
-		ProtoMinor:    1,
-		Header:        s.headers(r, answer),
+		Status:     strconv.Itoa(answer.status) + " " + http.StatusText(answer.status),
+		StatusCode: answer.status,
+		Proto:      "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header:        answer.headers(r),
 		Body:          io.NopCloser(bytes.NewReader(answer.body)),
 		ContentLength: int64(len(answer.body)),
 		Request:       r,
@@ -67,21 +62,23 @@ func (s *Store) Do(r *http.Request) (*http.Response, error) {
 }
 
 func (s *Store) exchange(r *http.Request) *reply {
+	var answer *reply
 	req, err := s.read(r)
-	if err != nil {
-		return failed(err)
+	if err == nil {
+		answer, err = s.answer(req)
 	}
-	answer, err := s.answer(req)
 	if err != nil {
 		return failed(err)
 	}
 	return answer
 }
 
+// failed answers with a refusal; any other error is a fault of the store itself
+// and becomes a 500.
 func failed(err error) *reply {
-	var f *failure
-	if !errors.As(err, &f) {
-		f = internal(err)
+	f, ok := errors.AsType[*failure](err)
+	if !ok {
+		f = refuse(http.StatusInternalServerError, 0, "The local store failed: %v", err)
 	}
 	answer := &reply{status: f.status, body: f.body(), charge: chargeRefusal, extra: map[string]string{}}
 	if f.substatus != 0 {
@@ -92,13 +89,9 @@ func failed(err error) *reply {
 
 // headers are those that the service gives with every answer and SDKs read.
 // The charge is marked, in a header of the store's own, as the estimate it is.
-func (s *Store) headers(r *http.Request, answer *reply) http.Header {
-	activity := r.Header.Get("X-Ms-Activity-Id")
-	if activity == "" {
-		activity = uuid.NewString()
-	}
+func (answer *reply) headers(r *http.Request) http.Header {
 	header := http.Header{
-		"X-Ms-Activity-Id":     {activity},
+		"X-Ms-Activity-Id":     {cmp.Or(r.Header.Get("X-Ms-Activity-Id"), uuid.NewString())},
 		"X-Ms-Request-Charge":  {strconv.FormatFloat(answer.charge, 'f', 2, 64)},
 		"X-Localcosmos-Charge": {"estimate"},
 	}

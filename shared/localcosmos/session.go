@@ -42,7 +42,7 @@ func (s *Store) snapshot(r *request, c *container, read func(docs *bolt.Bucket) 
 			return ownerNotFound()
 		}
 		if docs.Sequence() < session {
-			return &failure{http.StatusNotFound, 1002, "NotFound", "The read session is not available for the input session token."}
+			return refuse(http.StatusNotFound, 1002, "The read session is not available for the input session token.")
 		}
 		return read(docs)
 	})

@@ -158,7 +158,7 @@ func (t *throttle) spend(id string, seconds float64, now time.Time) {
 }
 
 func throttled(wait time.Duration) *reply {
-	answer := failed(&failure{http.StatusTooManyRequests, 3200, "TooManyRequests", "Request rate is large. More Request Units may be needed, so no changes were made. Please retry this request later."})
+	answer := failed(refuse(http.StatusTooManyRequests, 3200, "Request rate is large. More Request Units may be needed, so no changes were made. Please retry this request later."))
 	answer.charge = 0
 	answer.extra["X-Ms-Retry-After-Ms"] = strconv.FormatInt(wait.Milliseconds()+1, 10)
 	return answer

@@ -69,7 +69,7 @@ func (r *request) checkRange() error {
 		id = after // some SDKs put the container's _rid before it
 	}
 	if id != "" && id != rangeID {
-		return &failure{http.StatusGone, 1002, "Gone", "The requested partition key range does not exist."}
+		return refuse(http.StatusGone, 1002, "The requested partition key range does not exist.")
 	}
 	if from, to := r.header.Get("X-Ms-Start-Epk"), r.header.Get("X-Ms-End-Epk"); from != "" || to != "" && to != "FF" {
 		return unsupported("ranges of hashed partition keys (the headers x-ms-start-epk and x-ms-end-epk)")
