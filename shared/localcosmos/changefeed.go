@@ -3,47 +3,45 @@ package localcosmos
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	bolt "go.etcd.io/bbolt"
 )
 
-// feedStart is where a reader of the change feed goes on.
-type feedStart struct {
-	after uint64    // a commit
-	now   bool      // after the last one there is
-	since time.Time // changes in later seconds only; zero for all
-}
-
-// feedStart reads If-None-Match: absent is from the beginning, * from now, an
-// etag after the commit that it names. If-Modified-Since counts only without it
-// ("Common Azure Cosmos DB REST request headers").
-func (r *request) feedStart() (from feedStart, err error) {
-	switch match := r.header.Get("If-None-Match"); match {
-	case "":
-		if date := r.header.Get("If-Modified-Since"); date != "" {
-			if from.since, err = http.ParseTime(date); err != nil {
-				return from, badRequest("The header if-modified-since is not a date of RFC 1123.")
-			}
+// feedStart tells after which commit to go on, and after which second. It reads
+// If-None-Match: absent is from the beginning, * from now, an etag after the
+// commit that it names. If-Modified-Since counts only without it ("Common Azure
+// Cosmos DB REST request headers").
+func (r *request) feedStart(latest uint64) (after uint64, since int64, err error) {
+	match, date := r.header.Get("If-None-Match"), r.header.Get("If-Modified-Since")
+	switch {
+	case match == "*":
+		return latest, 0, nil
+	case match != "":
+		after, err = strconv.ParseUint(strings.Trim(match, `"`), 10, 64)
+		if err != nil || after > latest {
+			return 0, 0, badRequest("The header if-none-match is not an etag of this container's change feed.")
 		}
-	case "*":
-		from.now = true
-	default:
-		if from.after, err = strconv.ParseUint(strings.Trim(match, `"`), 10, 64); err != nil {
-			return from, badRequest("The header if-none-match is not an etag of this container's change feed.")
+	case date != "":
+		at, err := http.ParseTime(date)
+		if err != nil {
+			return 0, 0, badRequest("The header if-modified-since is not a date of RFC 1123.")
 		}
+		since = at.Unix()
 	}
-	return from, nil
+	return after, since, nil
 }
 
 // changeFeed answers with the newest version of every item that changed, in the
 // order of commits ("Change feed modes", latest version mode; "List
-// documents"). Deletes leave nothing in it.
-func (s *Store) changeFeed(r *request, c *container) (*reply, error) {
+// documents"). Deletes leave nothing in it. A page ends between commits: what a
+// batch changed comes together, even if that is more than the page's size (Azure
+// Functions, "Azure Cosmos DB trigger", maxItemsPerInvocation).
+func (s *Store) changeFeed(r *request, c *container) (answer *reply, err error) {
 	if mode := r.header.Get("A-Im"); !strings.EqualFold(mode, "Incremental feed") {
 		return nil, unsupported("the change feed mode %q", mode)
 	}
@@ -55,76 +53,32 @@ func (s *Store) changeFeed(r *request, c *container) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	from, err := r.feedStart()
-	if err != nil {
-		return nil, err
-	}
-	var answer *reply
 	err = s.snapshot(r, c, func(docs *bolt.Bucket) error {
 		latest := docs.Sequence()
-		if from.now {
-			from.after = latest
+		last, since, err := r.feedStart(latest)
+		if err != nil {
+			return err
 		}
-		if from.after > latest {
-			return badRequest("The header if-none-match names a commit that this container has not seen: the etag is another container's.")
+		page, next := list{}, latest
+		for _, at := range s.changes(c, docs, key, last) {
+			// One more commit has up to half of what an answer may have.
+			if at.lsn() != last && (page.count >= size || len(page.texts) > maxResponse/2) {
+				next = last
+				break
+			}
+			last = at.lsn()
+			if found := c.find(docs, at.key, r.now); found != nil && found.ts > since {
+				page.add(fmt.Appendf(nil, `%s,"_lsn":%d}`, found.json[:len(found.json)-1], last))
+			}
 		}
-		page := feedPage{c: c, now: r.now, since: from.since, size: size, next: latest}
-		page.fill(docs, s.changes(c, docs, key, from.after), from.after)
-		answer = page.reply(latest)
+		answer = page.reply(c.rid, "Documents")
+		answer.lsn, answer.charge, answer.etag = latest, chargeRead(len(page.texts)), `"`+strconv.FormatUint(next, 10)+`"`
+		if page.count == 0 {
+			answer.status, answer.body, answer.extra = http.StatusNotModified, nil, nil
+		}
 		return nil
 	})
 	return answer, err
-}
-
-// feedPage gathers one page. It ends between commits: what a batch changed
-// comes together, even if that is more than the page's size (Azure Functions,
-// "Azure Cosmos DB trigger", maxItemsPerInvocation).
-type feedPage struct {
-	c     *container
-	now   time.Time
-	since time.Time
-	size  int
-
-	results []byte // JSON texts parted by commas
-	count   int
-	next    uint64 // the commit after which the next page starts
-}
-
-func (p *feedPage) fill(docs *bolt.Bucket, changes []change, after uint64) {
-	last := after
-	for _, at := range changes {
-		// One more commit has up to half of what an answer may have.
-		if at.lsn() != last && (p.count >= p.size || len(p.results) > maxResponse/2) {
-			p.next = last
-			return
-		}
-		last = at.lsn()
-		r := p.c.find(docs, at.key, p.now)
-		if r != nil && (p.since.IsZero() || r.ts > p.since.Unix()) {
-			p.give(r)
-		}
-	}
-}
-
-// give adds an item with the number of its commit, as the feed shows it.
-func (p *feedPage) give(r *record) {
-	if p.count > 0 {
-		p.results = append(p.results, ',')
-	}
-	p.results = append(p.results, r.json[:len(r.json)-1]...)
-	p.results = append(p.results, `,"_lsn":`...)
-	p.results = append(strconv.AppendUint(p.results, r.lsn(), 10), '}')
-	p.count++
-}
-
-func (p *feedPage) reply(latest uint64) *reply {
-	answer := &reply{status: http.StatusNotModified, lsn: latest, etag: `"` + strconv.FormatUint(p.next, 10) + `"`, charge: chargeRead(len(p.results))}
-	if p.count > 0 {
-		answer.status = http.StatusOK
-		answer.body = feedBody(p.c.rid, "Documents", p.results, p.count)
-		answer.extra = map[string]string{"X-Ms-Item-Count": strconv.Itoa(p.count)}
-	}
-	return answer
 }
 
 // feed is what changed in a container, or in one of its partitions, after one

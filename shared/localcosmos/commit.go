@@ -3,6 +3,7 @@ package localcosmos
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
@@ -19,8 +20,7 @@ type writer struct {
 	gathering sync.Mutex
 	waiting   []*task // under gathering
 
-	watching sync.Mutex
-	changed  chan struct{} // under watching; nil while nobody waits for it
+	changed atomic.Pointer[chan struct{}] // closed, and another put in its place, by every commit
 }
 
 // task is one request's part of a commit. run either changes what it wants in
@@ -73,24 +73,7 @@ func (s *Store) commit(group []*task) {
 }
 
 // changed gives a channel that the next commit closes.
-func (s *Store) changed() <-chan struct{} {
-	w := &s.writer
-	w.watching.Lock()
-	defer w.watching.Unlock()
-	if w.changed == nil {
-		w.changed = make(chan struct{})
-	}
-	return w.changed
-}
-
-func (w *writer) tellChanged() {
-	w.watching.Lock()
-	defer w.watching.Unlock()
-	if w.changed != nil {
-		close(w.changed)
-		w.changed = nil
-	}
-}
+func (s *Store) changed() <-chan struct{} { return *s.writer.changed.Load() }
 
 // runGroup returns the error that undid the whole group.
 func (s *Store) runGroup(group []*task) error {
@@ -118,7 +101,8 @@ func (s *Store) runGroup(group []*task) error {
 	if err := tx.Commit(); err != nil {
 		return err
 	}
-	s.writer.tellChanged()
+	next := make(chan struct{})
+	close(*s.writer.changed.Swap(&next))
 	return nil
 }
 

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
-	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -82,8 +80,7 @@ type execution struct {
 	position      // of the last item given
 	more     bool // there is another page
 
-	results  []byte // JSON texts parted by commas
-	count    int
+	results  list
 	examined int
 	unsorted []entry // ORDER BY
 	totals   *query.Aggregation
@@ -116,7 +113,7 @@ func (x *execution) add(e entry) bool {
 // finish gives what had to wait for the last item.
 func (x *execution) finish() {
 	if x.query.Aggregates() && x.skip == 0 && x.take != 0 {
-		x.give(value.Append(nil, x.totals.Result()))
+		x.results.add(value.Append(nil, x.totals.Result()))
 	}
 	slices.SortFunc(x.unsorted, func(a, b entry) int { return x.compare(a.rank, b.rank) })
 	for _, e := range x.unsorted {
@@ -148,13 +145,13 @@ func (x *execution) offer(e entry) bool {
 	case x.skip > 0:
 		x.skip--
 		return true
-	case x.count > 0 && (x.count == x.size || len(x.results)+len(result) > maxResponse):
+	case x.results.count > 0 && (x.results.count == x.size || len(x.results.texts)+len(result) > maxResponse):
 		// The page ends before the item that does not fit, because only this
 		// item shows that there is more.
 		x.key, x.more = bytes.Clone(x.key), true
 		return false
 	}
-	x.give(result)
+	x.results.add(result)
 	x.rank = e.rank
 	x.take--
 	return true
@@ -171,26 +168,12 @@ func (x *execution) compare(a, b rank) int {
 	return cmp.Or(x.query.CompareKeys(a.sort, b.sort), bytes.Compare(a.key, b.key))
 }
 
-func (x *execution) give(result []byte) {
-	if len(result) == 0 {
-		return // Undefined
-	}
-	if x.count > 0 {
-		x.results = append(x.results, ',')
-	}
-	x.results = append(x.results, result...)
-	x.count++
-}
-
-func (x *execution) reply(rid, list string) *reply {
-	return &reply{
-		status: http.StatusOK,
-		charge: chargeQuery + chargeExamined*float64(x.examined) + chargeRead(len(x.results)) - chargeRead(0),
-		body:   feedBody(rid, list, x.results, x.count),
-		extra:  map[string]string{"X-Ms-Item-Count": strconv.Itoa(x.count)},
-	}
+func (x *execution) reply(rid, name string) *reply {
+	answer := x.results.reply(rid, name)
+	answer.charge = chargeQuery + chargeExamined*float64(x.examined) + chargeRead(len(x.results.texts)) - chargeRead(0)
+	return answer
 }
 
 func (x *execution) metrics() string {
-	return fmt.Sprintf("retrievedDocumentCount=%d;outputDocumentCount=%d;outputDocumentSize=%d", x.examined, x.count, len(x.results))
+	return fmt.Sprintf("retrievedDocumentCount=%d;outputDocumentCount=%d;outputDocumentSize=%d", x.examined, x.results.count, len(x.results.texts))
 }

@@ -70,20 +70,16 @@ func (c *container) newKey(components []any) (partitionKey, error) {
 	}
 	normal := slices.Clone(components)
 	for i, component := range components {
-		switch component := component.(type) {
-		case nil, bool, float64:
-		case string:
-			if len(component) > limit {
-				return "", badRequest("The partition key value exceeds %d bytes.", limit)
-			}
-		case value.Undefined:
-			normal[i] = value.Object{}
-		case value.Object:
-			if len(component) > 0 {
-				return "", badRequest("A partition key value is a string, number, boolean or null.")
-			}
-		default:
+		text, _ := component.(string)
+		object, isObject := component.(value.Object)
+		_, isArray := component.([]any)
+		switch {
+		case len(text) > limit:
+			return "", badRequest("The partition key value exceeds %d bytes.", limit)
+		case isArray || isObject && len(object) > 0:
 			return "", badRequest("A partition key value is a string, number, boolean or null.")
+		case value.IsUndefined(component):
+			normal[i] = value.Object{}
 		}
 	}
 	key := value.Append(nil, normal)

@@ -165,28 +165,31 @@ func (c *container) scope(r *request, q *query.Query) (partitionKey, error) {
 	return "", nil
 }
 
-// queryResources runs a query over databases or containers, in one page.
-func (s *Store) queryResources(r *request, rid, list string, resources []any) (*reply, error) {
-	q, err := r.parseQuery()
-	if err != nil {
-		return nil, err
-	}
-	run := newExecution(q, position{skip: q.Skip, take: q.Take}, len(resources)+1)
-	for i, resource := range resources {
-		run.add(entry{rank{key: fmt.Appendf(nil, "%08d", i)}, value.Append(nil, resource), resource})
-	}
-	run.finish()
-	return run.reply(rid, list), nil
+// list is what a page lists: JSON texts parted by commas.
+type list struct {
+	texts []byte
+	count int
 }
 
-// feedReply answers with a list of resources.
-func feedReply(rid, list string, resources []any) *reply {
-	results := value.Append(nil, resources)
-	return &reply{status: http.StatusOK, charge: chargeMetadata, body: feedBody(rid, list, results[1:len(results)-1], len(resources))}
+// add takes a text; the empty one is Undefined and no result.
+func (l *list) add(text []byte) {
+	if len(text) == 0 {
+		return
+	}
+	if l.count > 0 {
+		l.texts = append(l.texts, ',')
+	}
+	l.texts = append(l.texts, text...)
+	l.count++
 }
 
-// feedBody wraps results, JSON texts parted by commas, as every list is.
-func feedBody(rid, list string, results []byte, count int) []byte {
-	body := make([]byte, 0, len(results)+len(rid)+64)
-	return fmt.Appendf(body, `{"_rid":%q,%q:[%s],"_count":%d}`, rid, list, results, count)
+// reply wraps the texts as every list is.
+func (l *list) reply(rid, name string) *reply {
+	body := make([]byte, 0, len(l.texts)+len(rid)+64)
+	return &reply{
+		status: http.StatusOK,
+		charge: chargeMetadata,
+		body:   fmt.Appendf(body, `{"_rid":%q,%q:[%s],"_count":%d}`, rid, name, l.texts, l.count),
+		extra:  map[string]string{"X-Ms-Item-Count": strconv.Itoa(l.count)},
+	}
 }

@@ -3,6 +3,7 @@ package localcosmos
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -79,22 +80,25 @@ func (s *Store) readResource(r *request) (*reply, error) {
 	return resourceReply(http.StatusOK, found, chargeMetadata), nil
 }
 
-// listResources gives all of a feed or, to a POST, what a query finds in it.
+// listResources gives all of a feed or, to a POST, what a query finds in it, on
+// one page.
 func (s *Store) listResources(r *request) (*reply, error) {
 	now := s.catalog.Load()
 	owner, err := now.find(r.link)
 	if err != nil {
 		return nil, err
 	}
-	var resources []any
+	q, err := r.parseQuery()
+	if err != nil {
+		return nil, err
+	}
+	run := newExecution(q, position{skip: q.Skip, take: q.Take}, math.MaxInt)
 	for _, key := range now.keys(r.key()) {
-		resources = append(resources, now.resources[key])
+		resource := now.resources[key]
+		run.add(entry{rank{key: []byte(key)}, value.Append(nil, resource), resource})
 	}
-	rid, list := property(owner, "_rid"), kindOf(r.resourceType).list
-	if r.method == http.MethodPost {
-		return s.queryResources(r, rid, list, resources)
-	}
-	return feedReply(rid, list, resources), nil
+	run.finish()
+	return run.reply(property(owner, "_rid"), kindOf(r.resourceType).list), nil
 }
 
 // postResource creates a database or container or, with the query headers,

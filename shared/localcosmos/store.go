@@ -103,6 +103,8 @@ func Open(options Options) (*Store, error) {
 		throttle: throttle{paid: map[string]time.Time{}},
 		closing:  make(chan struct{}),
 	}
+	commit := make(chan struct{})
+	s.writer.changed.Store(&commit)
 	if err := s.load(); err != nil {
 		return nil, errors.Join(err, db.Close(), cleanup())
 	}

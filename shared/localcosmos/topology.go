@@ -56,9 +56,11 @@ func (s *Store) partitionKeyRanges(r *request) (*reply, error) {
 		return &reply{status: http.StatusNotModified, etag: etag, charge: chargeRead(0)}, nil
 	}
 	self := property(c.resource, "_self") + "pkranges/" + rangeID + "/"
-	document := fmt.Appendf(nil, rangeDocument, rangeID, c.rid, self, etag, c.resource.Get("_ts"))
-	body := feedBody(c.rid, "PartitionKeyRanges", document, 1)
-	return &reply{status: http.StatusOK, body: body, etag: etag, charge: chargeMetadata}, nil
+	var ranges list
+	ranges.add(fmt.Appendf(nil, rangeDocument, rangeID, c.rid, self, etag, c.resource.Get("_ts")))
+	answer := ranges.reply(c.rid, "PartitionKeyRanges")
+	answer.etag = etag
+	return answer, nil
 }
 
 // checkRange refuses what a client wants of a range that is not there: 410 with
