@@ -226,7 +226,7 @@ func (p *pump) ask(method string, body []byte, path ...string) (*reply, error) {
 // request makes a request below the trigger's database that needs no signature
 // and uses no throughput.
 func (p *pump) request(method string, body []byte, path ...string) *request {
-	r := &request{method: method, header: http.Header{}, body: body, now: p.store.now(), own: true}
+	r := &request{method: method, header: http.Header{}, body: body, now: p.store.options.Now(), own: true}
 	r.setPath(append([]string{"dbs", p.Database}, path...)...)
 	return r
 }

@@ -39,7 +39,7 @@ func (s *Store) read(r *http.Request) (*request, error) {
 	if err != nil {
 		return nil, err
 	}
-	req := &request{method: r.Method, header: r.Header, now: s.now(), host: base(r)}
+	req := &request{method: r.Method, header: r.Header, now: s.options.Now(), host: base(r)}
 	req.setPath(segments...)
 	if err := s.authorize(req); err != nil {
 		return nil, err

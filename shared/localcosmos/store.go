@@ -1,6 +1,7 @@
 package localcosmos
 
 import (
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -52,9 +53,7 @@ type Options struct {
 // called from many goroutines.
 type Store struct {
 	options Options
-	key     string
 	secret  []byte
-	now     func() time.Time
 	db      *bolt.DB
 	catalog atomic.Pointer[catalog]
 	parsed  *lru.Cache[version, any] // items, as queries look at them
@@ -73,17 +72,13 @@ type Store struct {
 // Open opens the store or makes it. A file serves one process at a time: a
 // second one gets an error that says so.
 func Open(options Options) (*Store, error) {
-	key := options.Key
-	if key == "" {
-		key = EmulatorKey
+	options.Key = cmp.Or(options.Key, EmulatorKey)
+	if options.Now == nil {
+		options.Now = time.Now
 	}
-	secret, err := base64.StdEncoding.DecodeString(key)
+	secret, err := base64.StdEncoding.DecodeString(options.Key)
 	if err != nil {
 		return nil, errors.New("localcosmos: the key is not base64")
-	}
-	now := options.Now
-	if now == nil {
-		now = time.Now
 	}
 	parsed, err := lru.New[version, any](keptItems)
 	if err != nil {
@@ -98,7 +93,7 @@ func Open(options Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		options: options, key: key, secret: secret, now: now, db: db, parsed: parsed, feeds: feeds, cleanup: cleanup,
+		options: options, secret: secret, db: db, parsed: parsed, feeds: feeds, cleanup: cleanup,
 		writer:   writer{unique: map[uint32]uniqueIndex{}},
 		throttle: throttle{paid: map[string]time.Time{}},
 		closing:  make(chan struct{}),
@@ -151,7 +146,7 @@ func openMemory() (*bolt.DB, func() error, error) {
 }
 
 // Key returns the account key in base64.
-func (s *Store) Key() string { return s.key }
+func (s *Store) Key() string { return s.options.Key }
 
 // Close finishes the writes that have begun and closes the file. Requests
 // after it are answered with 503.

@@ -38,13 +38,13 @@ func (s *Store) purgeContainer(c *container) {
 	for c.defaultTTL != 0 {
 		var keys [][]byte
 		err := s.view(func(tx *bolt.Tx) error {
-			keys = c.expiredKeys(tx.Bucket(c.docs), s.now())
+			keys = c.expiredKeys(tx.Bucket(c.docs), s.options.Now())
 			return nil
 		})
 		if err != nil || len(keys) == 0 {
 			return
 		}
-		err = s.update(func(tx *bolt.Tx) error { return c.purgeKeys(tx.Bucket(c.docs), keys, s.now()) }, nil)
+		err = s.update(func(tx *bolt.Tx) error { return c.purgeKeys(tx.Bucket(c.docs), keys, s.options.Now()) }, nil)
 		if err != nil {
 			return
 		}
