@@ -8,22 +8,14 @@ type aggregate struct {
 	argument expression
 }
 
-func isAggregate(function string) bool {
-	switch function {
-	case "COUNT", "MIN", "MAX", "SUM", "AVG":
-		return true
-	}
-	return false
-}
-
-// aggregate reads the one argument of an aggregate.
+// aggregate reads the one argument of an aggregate called by t.
 func (p *parser) aggregate(t token, function string) expression {
-	if p.inside {
-		p.failAt(t, codeSyntax, "an aggregate cannot stand inside another")
+	if !p.selecting {
+		p.failAt(t, codeSyntax, "an aggregate can stand in SELECT only, and not inside another")
 	}
-	p.inside = true
-	arguments := p.list(")")
-	p.inside = false
+	p.selecting = false
+	arguments := p.expressions(")")
+	p.selecting = true
 	if len(arguments) != 1 {
 		p.failAt(t, codeFunction, "%s wants 1 argument", function)
 		return nil
@@ -78,7 +70,7 @@ func (a *Aggregation) Result() any {
 	for i, t := range a.totals {
 		r.aggregates[i] = t.result(a.query.aggregates[i].function)
 	}
-	return a.query.project(r)
+	return a.query.projection.eval(r)
 }
 
 // result follows the pages of the five functions: SUM and AVG want numbers
@@ -94,7 +86,7 @@ func (t *total) result(function string) any {
 		return finite(t.sum)
 	case function == "AVG" && numeric:
 		return finite(t.sum / float64(t.count))
-	case t.count == 0 || value.Rank(t.max) >= value.Rank([]any{}):
+	case t.count == 0 || !isScalar(t.max):
 	case function == "MIN":
 		return t.min
 	case function == "MAX":
