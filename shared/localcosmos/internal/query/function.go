@@ -15,32 +15,39 @@ import (
 // error.
 type function struct {
 	min, max int
-	do       operation
+	do       operation // nil for an aggregate
 }
 
-// function reads the arguments of the function or aggregate called by t.
+// function reads the arguments of the function called by t.
 func (p *parser) function(t token) expression {
 	name := strings.ToUpper(t.text)
-	switch name {
-	case "COUNT", "MIN", "MAX", "SUM", "AVG":
-		return p.aggregate(t, name)
-	}
 	f, ok := builtIns()[name]
 	if !ok {
 		p.failAt(t, codeFunction, "'%s' is not a recognized built-in function name, or not a supported one", t.text)
 		return nil
 	}
+	selecting := p.selecting
+	p.selecting = selecting && f.do != nil
 	arguments := p.expressions(")")
-	if n := len(arguments); n < f.min || n > f.max {
+	p.selecting = selecting
+	switch n := len(arguments); {
+	case n < f.min || n > f.max:
 		p.failAt(t, codeFunction, "%s wants %d to %d arguments and has %d", name, f.min, f.max, n)
 		return nil
+	case f.do != nil:
+		return apply(name, f.do, arguments...)
+	case !selecting:
+		p.failAt(t, codeSyntax, "an aggregate can stand in SELECT only, and not inside another")
 	}
-	return apply(name, f.do, arguments...)
+	p.aggregates = append(p.aggregates, aggregate{name, arguments[0]})
+	return property{name, len(p.aggregates) - 1}
 }
 
 // builtIns are the functions by name.
 func builtIns() map[string]function {
 	return map[string]function{
+		"COUNT": {1, 1, nil}, "MIN": {1, 1, nil}, "MAX": {1, 1, nil}, "SUM": {1, 1, nil}, "AVG": {1, 1, nil},
+
 		"IS_DEFINED":   {1, 1, check(func(v any) bool { return !value.IsUndefined(v) })},
 		"IS_NULL":      {1, 1, check(func(v any) bool { return v == nil })},
 		"IS_BOOL":      {1, 1, check(is[bool])},
@@ -67,13 +74,13 @@ func builtIns() map[string]function {
 
 // check makes an operation that is true or false of any value, even undefined.
 func check(holds func(v any) bool) operation {
-	return func(r row, arguments []expression) any { return holds(arguments[0].eval(r)) }
+	return func(item any, arguments []expression) any { return holds(arguments[0].eval(item)) }
 }
 
 // of makes an operation on one value of one type.
 func of[T any](do func(T) any) operation {
-	return func(r row, arguments []expression) any {
-		if v, ok := arguments[0].eval(r).(T); ok {
+	return func(item any, arguments []expression) any {
+		if v, ok := arguments[0].eval(item).(T); ok {
 			return do(v)
 		}
 		return value.Undefined{}
@@ -83,12 +90,12 @@ func of[T any](do func(T) any) operation {
 // compareText makes a predicate on two strings, with an optional third
 // argument that asks to ignore case.
 func compareText(match func(a, b string) bool) operation {
-	return func(r row, arguments []expression) any {
-		a, okA := arguments[0].eval(r).(string)
-		b, okB := arguments[1].eval(r).(string)
+	return func(item any, arguments []expression) any {
+		a, okA := arguments[0].eval(item).(string)
+		b, okB := arguments[1].eval(item).(string)
 		ignoreCase, okCase := false, true
 		if len(arguments) == 3 {
-			ignoreCase, okCase = arguments[2].eval(r).(bool)
+			ignoreCase, okCase = arguments[2].eval(item).(bool)
 		}
 		if !okA || !okB || !okCase {
 			return value.Undefined{}
@@ -100,10 +107,10 @@ func compareText(match func(a, b string) bool) operation {
 	}
 }
 
-func concat(r row, arguments []expression) any {
+func concat(item any, arguments []expression) any {
 	var joined strings.Builder
 	for _, argument := range arguments {
-		s, ok := argument.eval(r).(string)
+		s, ok := argument.eval(item).(string)
 		if !ok {
 			return value.Undefined{}
 		}
@@ -114,13 +121,13 @@ func concat(r row, arguments []expression) any {
 
 // arrayContains looks for a value; with a third argument true, an object also
 // matches where its members are among those of an element.
-func arrayContains(r row, arguments []expression) any {
-	array, ok := arguments[0].eval(r).([]any)
+func arrayContains(item any, arguments []expression) any {
+	array, ok := arguments[0].eval(item).([]any)
 	if !ok {
 		return value.Undefined{}
 	}
-	wanted := arguments[1].eval(r)
-	partial := len(arguments) == 3 && isTrue(arguments[2].eval(r))
+	wanted := arguments[1].eval(item)
+	partial := len(arguments) == 3 && isTrue(arguments[2].eval(item))
 	return slices.ContainsFunc(array, func(element any) bool {
 		return value.Equal(element, wanted) || partial && within(wanted, element)
 	})
@@ -135,20 +142,20 @@ func within(part, whole any) bool {
 }
 
 // array makes an array of its arguments and leaves undefined ones out.
-func array(r row, arguments []expression) any {
+func array(item any, arguments []expression) any {
 	array := make([]any, len(arguments))
 	for i, argument := range arguments {
-		array[i] = argument.eval(r)
+		array[i] = argument.eval(item)
 	}
 	return slices.DeleteFunc(array, value.IsUndefined)
 }
 
 // object makes objects of its arguments and leaves undefined ones out.
 func object(names []string) operation {
-	return func(r row, arguments []expression) any {
+	return func(item any, arguments []expression) any {
 		object := make(value.Object, 0, len(arguments))
 		for i, argument := range arguments {
-			if v := argument.eval(r); !value.IsUndefined(v) {
+			if v := argument.eval(item); !value.IsUndefined(v) {
 				object = append(object, value.Member{Name: names[i], Value: v})
 			}
 		}
@@ -156,21 +163,8 @@ func object(names []string) operation {
 	}
 }
 
-// like makes the predicate of a pattern, in which % is any text, _ one
-// character, [abc], [a-c] and [^a] one of a set, as documented for LIKE.
-func like(pattern, escape any) (matches func(s string) any, ok bool) {
-	p, okPattern := pattern.(string)
-	e, okEscape := escape.(string)
-	if !okPattern || !okEscape || utf8.RuneCountInString(e) > 1 {
-		return nil, false
-	}
-	expression, err := regexp.Compile(likeExpression(p, e))
-	if err != nil {
-		return nil, false // a set whose range runs backwards
-	}
-	return func(s string) any { return expression.MatchString(s) }, true
-}
-
+// likeExpression translates a pattern, in which % is any text, _ one character,
+// [abc], [a-c] and [^a] one of a set, as documented for LIKE.
 func likeExpression(pattern, escape string) string {
 	part := `\[[^\]]+\]|.`
 	if escape != "" {

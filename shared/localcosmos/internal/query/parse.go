@@ -173,9 +173,7 @@ func (p *parser) peek() token { return p.tokens[p.pos] }
 
 func (p *parser) next() token {
 	t := p.peek()
-	if t.kind != end {
-		p.pos++
-	}
+	p.pos = min(p.pos+1, len(p.tokens)-1)
 	return t
 }
 

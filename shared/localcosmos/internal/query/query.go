@@ -34,7 +34,7 @@ func Parse(text string, parameters map[string]any) (*Query, error) {
 }
 
 // Matches applies WHERE: only true keeps an item, neither false nor undefined.
-func (q *Query) Matches(item any) bool { return isTrue(q.where.eval(row{item: item})) }
+func (q *Query) Matches(item any) bool { return isTrue(q.where.eval(item)) }
 
 // Star tells that the result is the items as they are.
 func (q *Query) Star() bool {
@@ -48,7 +48,7 @@ func (q *Query) Aggregates() bool { return len(q.aggregates) > 0 }
 
 // Project makes an item's result, which SELECT VALUE can leave Undefined: then
 // the item adds nothing to the result.
-func (q *Query) Project(item any) any { return q.projection.eval(row{item: item}) }
+func (q *Query) Project(item any) any { return q.projection.eval(item) }
 
 // Keys gives what ORDER BY sorts an item by.
 func (q *Query) Keys(item any) []any {
@@ -73,7 +73,7 @@ func (q *Query) CompareKeys(a, b []any) int {
 	return 0
 }
 
-// Pinned returns the constant that WHERE demands a property to equal: the
+// Pinned returns the scalar that WHERE demands a property to equal: the
 // property stands in an equality that nothing but AND joins to the rest.
 func (q *Query) Pinned(path []string) (any, bool) { return pinned(q.where, path) }
 
@@ -110,4 +110,4 @@ func ParseCondition(text string) (Condition, error) {
 }
 
 // Holds tells whether the item satisfies the condition.
-func (c Condition) Holds(item any) bool { return isTrue(c.where.eval(row{item: item})) }
+func (c Condition) Holds(item any) bool { return isTrue(c.where.eval(item)) }

@@ -2,7 +2,9 @@ package query
 
 import (
 	"math"
+	"regexp"
 	"slices"
+	"unicode/utf8"
 
 	"switchboard/shared/localcosmos/internal/value"
 )
@@ -76,18 +78,26 @@ func (p *parser) operand() expression { return p.binary(comparisonLevel + 1) }
 
 // like reads a pattern, which must be known before the items are.
 func (p *parser) like(operand expression) expression {
-	pattern, escape := p.operand(), expression(constant{""})
+	pattern, escape := p.constantText(), ""
 	if p.accept("ESCAPE") {
-		escape = p.operand()
+		escape = p.constantText()
 	}
-	patternConstant, _ := pattern.(constant)
-	escapeConstant, _ := escape.(constant)
-	matches, ok := like(patternConstant.value, escapeConstant.value)
-	if !ok {
-		p.fail("LIKE wants a pattern, and after ESCAPE one character, as literals or parameters")
+	matcher, err := regexp.Compile(likeExpression(pattern, escape))
+	if err != nil || utf8.RuneCountInString(escape) > 1 {
+		p.fail("LIKE wants sets that do not run backwards, and after ESCAPE one character")
 		return nil
 	}
-	return apply("LIKE", of(matches), operand)
+	return apply("LIKE", of(func(s string) any { return matcher.MatchString(s) }), operand)
+}
+
+// constantText reads a string that does not depend on the item.
+func (p *parser) constantText() string {
+	c, _ := p.operand().(constant)
+	s, ok := c.value.(string)
+	if !ok {
+		p.fail("LIKE and ESCAPE want literals or parameters that are strings")
+	}
+	return s
 }
 
 // unary reads an operand. Whatever contains itself does so through here.
