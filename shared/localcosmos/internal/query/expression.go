@@ -50,21 +50,20 @@ func (e constant) eval(any) any { return e.value }
 func (e call) eval(item any) any { return e.do(item, e.arguments) }
 
 func (e property) eval(item any) any {
-	v := item
 	for _, step := range e[1:] {
 		switch step := step.(type) {
 		case string:
-			object, _ := v.(value.Object)
-			v = object.Get(step)
+			object, _ := item.(value.Object)
+			item = object.Get(step)
 		case int:
-			array, _ := v.([]any)
+			array, _ := item.([]any)
 			if step >= len(array) {
 				return value.Undefined{}
 			}
-			v = array[step]
+			item = array[step]
 		}
 	}
-	return v
+	return item
 }
 
 // names gives the path below the item, or none where it leads into an array.

@@ -29,32 +29,33 @@ type token struct {
 	start, end int
 }
 
-// word matches one token. White space is what it leaves out. A text may lack its
-// closing quote, and a number may end in letters: then they are faults.
-var word = regexp.MustCompile(`(?s)` +
+// word matches one token after white space. A text may lack its closing quote,
+// and a number may end in letters: then they are faults.
+var word = regexp.MustCompile(`(?s)^[ \t\r\n]*(?:` +
 	`([A-Za-z_][A-Za-z0-9_]*)|` +
 	`('(?:[^'\\]|\\.)*'?|"(?:[^"\\]|\\.)*"?)|` +
 	`((?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[A-Za-z0-9_]*)|` +
 	`(@[A-Za-z0-9_]+)|` +
 	`(<=|>=|<>|!=|\|\||[<>=()\[\]{},.:*+/%-])|` +
-	`([^ \t\r\n])`)
+	`([^ \t\r\n].*))`)
 
-// keyword matches the reserved words, which cannot be a property after a dot:
-// the service wants c["order"] there.
-var keyword = regexp.MustCompile(`^(AND|ARRAY|AS|ASC|BETWEEN|BY|DESC|DISTINCT|ESCAPE|EXISTS|FALSE|FROM|GROUP|IN|` +
-	`JOIN|LIKE|LIMIT|NOT|NULL|OFFSET|OR|ORDER|SELECT|TOP|TRUE|UDF|UNDEFINED|VALUE|WHERE)$`)
+// keywords are the reserved words, which cannot be a property after a dot: the
+// service wants c["order"] there.
+const keywords = " AND ARRAY AS ASC BETWEEN BY DESC DISTINCT ESCAPE EXISTS FALSE FROM GROUP IN JOIN LIKE LIMIT NOT " +
+	"NULL OFFSET OR ORDER SELECT TOP TRUE UDF UNDEFINED VALUE WHERE "
 
-// lex splits a whole query into tokens; the last has kind end. It never fails:
-// nothing in the grammar takes a fault, so the parser stops there at the latest.
-func lex(query string, parameters map[string]any) []token {
-	var tokens []token
-	for _, match := range word.FindAllStringSubmatchIndex(query, -1) {
-		group := slices.IndexFunc(match[2:], func(index int) bool { return index >= 0 }) / 2
-		t := token{kind: kind(group), text: query[match[0]:match[1]], start: match[0], end: match[1]}
-		t.read(parameters)
-		tokens = append(tokens, t)
+// lex gives the next token, at the end of the text one of kind end. It never
+// fails: nothing in the grammar takes a fault, so the parser stops before it.
+func lex(query string, pos int, parameters map[string]any) token {
+	match := word.FindStringSubmatchIndex(query[pos:])
+	if match == nil {
+		return token{kind: end, start: len(query), end: len(query)}
 	}
-	return append(tokens, token{kind: end, start: len(query), end: len(query)})
+	group := slices.IndexFunc(match[2:], func(index int) bool { return index >= 0 }) / 2
+	t := token{kind: kind(group), start: pos + match[2+2*group], end: pos + match[1]}
+	t.text = query[t.start:t.end]
+	t.read(parameters)
+	return t
 }
 
 // read tells keywords from names and finds the value, or makes t a fault.
@@ -62,7 +63,7 @@ func (t *token) read(parameters map[string]any) {
 	ok, wrong := true, ""
 	switch t.kind {
 	case name:
-		if upper := strings.ToUpper(t.text); keyword.MatchString(upper) {
+		if upper := strings.ToUpper(t.text); strings.Contains(keywords, " "+upper+" ") {
 			t.kind, t.text = symbol, upper
 		}
 	case text:
@@ -76,7 +77,8 @@ func (t *token) read(parameters map[string]any) {
 		t.value, ok = parameters[t.text]
 		wrong = "is a parameter without a value"
 	case fault:
-		ok, wrong = false, "is not supported here"
+		t.text, ok = fmt.Sprintf("%.1s", t.text), false
+		wrong = "is not supported here"
 	}
 	if !ok {
 		*t = token{kind: fault, text: t.text + " " + wrong, start: t.start, end: t.end}

@@ -25,16 +25,16 @@ const (
 	codeFunction   = "SC2005"
 )
 
-// parser is a recursive-descent parser over the tokens of one query. At the
-// first fault it notes err and jumps to the end, where nothing matches any
-// more: so its methods need not pass errors on, and what they return then is
-// never used.
+// parser is a recursive-descent parser that looks one token ahead. At the first
+// fault it notes err and jumps to the end, where nothing matches any more: so
+// its methods need not pass errors on, and what they return then is never used.
 type parser struct {
-	tokens    []token
-	pos       int
-	err       error
-	depth     int
-	operators map[string]operator
+	text       string
+	parameters map[string]any
+	operators  map[string]operator
+	ahead      token
+	depth      int
+	err        error
 
 	alias      string  // the name that stands for the item
 	roots      []token // where a path begins: each must be the alias
@@ -43,8 +43,10 @@ type parser struct {
 	aggregates []aggregate
 }
 
-func newParser(query string, parameters map[string]any) *parser {
-	return &parser{tokens: lex(query, parameters), operators: operators()}
+func newParser(text string, parameters map[string]any) *parser {
+	p := &parser{text: text, parameters: parameters, operators: operators()}
+	p.next()
+	return p
 }
 
 // query reads SELECT ... FROM ... [WHERE ...] [ORDER BY ...] [OFFSET ... LIMIT ...].
@@ -130,7 +132,7 @@ func (p *parser) from() {
 
 // as reads [[AS] alias].
 func (p *parser) as() (alias string, ok bool) {
-	if p.accept("AS") || p.peek().kind == name {
+	if p.accept("AS") || p.ahead.kind == name {
 		return p.name("an alias"), true
 	}
 	return "", false
@@ -152,7 +154,7 @@ func (p *parser) order() Order {
 
 // count reads a whole number that is not negative, or a parameter holding one.
 func (p *parser) count(what string) int {
-	n, ok := p.peek().value.(float64)
+	n, ok := p.ahead.value.(float64)
 	if !ok || n < 0 || n != math.Trunc(n) || n > math.MaxInt32 {
 		p.fail("%s wants a whole number that is not negative", what)
 		return 0
@@ -169,19 +171,18 @@ func (p *parser) list(read func()) {
 	}
 }
 
-func (p *parser) peek() token { return p.tokens[p.pos] }
-
+// next steps over the token ahead.
 func (p *parser) next() token {
-	t := p.peek()
-	p.pos = min(p.pos+1, len(p.tokens)-1)
+	t := p.ahead
+	p.ahead = lex(p.text, t.end, p.parameters)
 	return t
 }
 
-// at tells whether one of some keywords and symbols is next. No other token
+// at tells whether one of some keywords and symbols is ahead. No other token
 // looks like one: names cannot be reserved, and texts keep their quotes.
-func (p *parser) at(words ...string) bool { return slices.Contains(words, p.peek().text) }
+func (p *parser) at(words ...string) bool { return slices.Contains(words, p.ahead.text) }
 
-// accept steps over a keyword or symbol if it is next.
+// accept steps over a keyword or symbol if it is ahead.
 func (p *parser) accept(word string) bool { return p.at(word) && p.next().kind == symbol }
 
 func (p *parser) expect(word string) {
@@ -191,7 +192,7 @@ func (p *parser) expect(word string) {
 }
 
 func (p *parser) name(what string) string {
-	if p.peek().kind != name {
+	if p.ahead.kind != name {
 		p.fail("%s is expected", what)
 	}
 	return p.next().text
@@ -199,8 +200,8 @@ func (p *parser) name(what string) string {
 
 // finish checks what only the end of the text tells.
 func (p *parser) finish() {
-	if t := p.peek(); t.kind != end {
-		p.fail("the query should end before %q", t.text)
+	if p.ahead.kind != end {
+		p.fail("the query should end before %s", p.ahead.text)
 	}
 	for _, root := range p.roots {
 		if root.text != p.alias {
@@ -209,8 +210,8 @@ func (p *parser) finish() {
 	}
 }
 
-// fail notes what is wrong at the next token.
-func (p *parser) fail(format string, args ...any) { p.failAt(p.peek(), codeSyntax, format, args...) }
+// fail notes what is wrong at the token ahead.
+func (p *parser) fail(format string, args ...any) { p.failAt(p.ahead, codeSyntax, format, args...) }
 
 // failAt notes what is wrong at a token, unless that is no word at all.
 func (p *parser) failAt(t token, code, format string, args ...any) {
@@ -224,5 +225,5 @@ func (p *parser) failAt(t token, code, format string, args ...any) {
 	if p.err == nil {
 		p.err = &Error{Start: t.start, End: t.end, Code: code, Message: message + "."}
 	}
-	p.pos = len(p.tokens) - 1
+	p.ahead = lex(p.text, len(p.text), nil)
 }

@@ -29,7 +29,7 @@ func (p *parser) binary(level int) expression {
 	bareNot, compared := p.at("NOT"), false
 	left := p.unary()
 	for {
-		operator, ok := p.operators[p.peek().text]
+		operator, ok := p.operators[p.ahead.text]
 		switch {
 		case !ok || operator.level < level:
 			return left
@@ -216,7 +216,7 @@ func (p *parser) members(read func() (string, expression)) expression {
 	var names []string
 	var values []expression
 	p.list(func() {
-		t := p.peek()
+		t := p.ahead
 		name, e := read()
 		if slices.Contains(names, name) {
 			p.failAt(t, codeSyntax, "an object has two properties called %q", name)
