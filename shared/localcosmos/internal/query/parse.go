@@ -132,10 +132,10 @@ func (p *parser) from() {
 
 // as reads [[AS] alias].
 func (p *parser) as() (alias string, ok bool) {
-	if p.accept("AS") || p.ahead.kind == name {
-		return p.name("an alias"), true
+	if ok = p.accept("AS") || p.ahead.kind == name; ok {
+		alias = p.name("an alias")
 	}
-	return "", false
+	return alias, ok
 }
 
 // order reads path [ASC|DESC].
@@ -157,7 +157,6 @@ func (p *parser) count(what string) int {
 	n, ok := p.ahead.value.(float64)
 	if !ok || n < 0 || n != math.Trunc(n) || n > math.MaxInt32 {
 		p.fail("%s wants a whole number that is not negative", what)
-		return 0
 	}
 	p.next()
 	return int(n)

@@ -50,12 +50,11 @@ func (p *parser) comparison(operand expression) (e expression) {
 	negated := p.accept("NOT")
 	switch {
 	case p.accept("IN"):
+		operands := []expression{operand}
 		p.expect("(")
-		set := p.expressions(")")
-		if len(set) == 0 {
-			p.fail("IN wants at least one value")
-		}
-		e = p.operate("IN", append([]expression{operand}, set...)...)
+		p.list(func() { operands = append(operands, p.expression()) })
+		p.expect(")")
+		e = p.operate("IN", operands...)
 	case p.accept("BETWEEN"):
 		low := p.operand()
 		p.expect("AND")
