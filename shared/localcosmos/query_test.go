@@ -70,6 +70,9 @@ func TestWhere(t *testing.T) {
 		`c.name LIKE '%!%' ESCAPE '!'`:            `5`,
 		`c.name LIKE '[^A-C]%'`:                   `4 5`,
 		`c.age LIKE '36'`:                         `4`,
+		`'né' LIKE 'n[àèéêëïîôù]'`:                `1 2 3 4 5`,
+		`'né' LIKE 'n[^é]' OR 'n]' LIKE 'n[é]'`:   ``,
+		`c.name LIKE 'A' || '%'`:                  `1`,
 		// "System functions".
 		`IS_DEFINED(c.age)`:                          `1 2 3 4`,
 		`NOT IS_DEFINED(c.age)`:                      `5`,

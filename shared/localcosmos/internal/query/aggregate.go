@@ -8,30 +8,6 @@ type aggregate struct {
 	argument expression
 }
 
-func isAggregate(function string) bool {
-	switch function {
-	case "COUNT", "MIN", "MAX", "SUM", "AVG":
-		return true
-	}
-	return false
-}
-
-// aggregate reads the one argument of an aggregate.
-func (p *parser) aggregate(t token, function string) expression {
-	if p.inside {
-		p.failAt(t, codeSyntax, "an aggregate cannot stand inside another")
-	}
-	p.inside = true
-	arguments := p.list(")")
-	p.inside = false
-	if len(arguments) != 1 {
-		p.failAt(t, codeFunction, "%s wants 1 argument", function)
-		return nil
-	}
-	p.aggregates = append(p.aggregates, aggregate{function, arguments[0]})
-	return aggregated(len(p.aggregates) - 1)
-}
-
 // Aggregation collects the items of a query that aggregates.
 type Aggregation struct {
 	query  *Query
@@ -41,7 +17,7 @@ type Aggregation struct {
 // total is the state of one aggregate.
 type total struct {
 	count    int
-	sum      float64
+	sum      float64 // NaN if any value is not a number
 	min, max any
 }
 
@@ -53,7 +29,7 @@ func (q *Query) NewAggregation() *Aggregation {
 // Add counts an item in. Undefined arguments are left out.
 func (a *Aggregation) Add(item any) {
 	for i, aggregate := range a.query.aggregates {
-		if v := aggregate.argument.eval(row{item: item}); !value.IsUndefined(v) {
+		if v := aggregate.argument.eval(item); !value.IsUndefined(v) {
 			a.totals[i].add(v)
 		}
 	}
@@ -61,9 +37,7 @@ func (a *Aggregation) Add(item any) {
 
 func (t *total) add(v any) {
 	t.count++
-	if f, ok := v.(float64); ok {
-		t.sum += f
-	}
+	t.sum += numeric(v)
 	if t.count == 1 || value.Compare(v, t.min) < 0 {
 		t.min = v
 	}
@@ -74,31 +48,28 @@ func (t *total) add(v any) {
 
 // Result is the one row of the query; it may be Undefined.
 func (a *Aggregation) Result() any {
-	r := row{aggregates: make([]any, len(a.totals))}
+	results := make([]any, len(a.totals))
 	for i, t := range a.totals {
-		r.aggregates[i] = t.result(a.query.aggregates[i].function)
+		results[i] = t.result(a.query.aggregates[i].function)
 	}
-	return a.query.project(r)
+	return a.query.projection.eval(results)
 }
 
 // result follows the pages of the five functions: SUM and AVG want numbers
 // only, MIN and MAX scalars only, otherwise they are undefined. Of no values
 // COUNT and SUM are 0 and the others undefined.
 func (t *total) result(function string) any {
-	// Every value lies between the extremes, and a number between numbers.
-	numeric := is[float64](t.min) && is[float64](t.max)
 	switch {
 	case function == "COUNT":
 		return float64(t.count)
-	case function == "SUM" && (numeric || t.count == 0):
+	case function == "SUM":
 		return finite(t.sum)
-	case function == "AVG" && numeric:
+	case function == "AVG":
 		return finite(t.sum / float64(t.count))
-	case t.count == 0 || value.Rank(t.max) >= value.Rank([]any{}):
+	case t.count == 0 || !isScalar(t.max):
+		return value.Undefined{}
 	case function == "MIN":
 		return t.min
-	case function == "MAX":
-		return t.max
 	}
-	return value.Undefined{}
+	return t.max
 }

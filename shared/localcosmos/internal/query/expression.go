@@ -9,181 +9,180 @@ import (
 
 // expression is a node of the syntax tree. eval never fails: what makes no
 // sense is Undefined, as the service documents.
+//
+// An expression with aggregates is evaluated against the list of their results
+// instead of an item.
 type expression interface {
-	eval(row row) any
-}
-
-// row is what an expression is evaluated against: one item, or the finished
-// aggregates of all of them.
-type row struct {
-	item       any
-	aggregates []any
+	eval(item any) any
 }
 
 type (
 	constant struct{ value any }
 
-	// property is a path from the item: c, c.a, c["b"][0]. A step is a
-	// string or, into an array, an int.
+	// property is a path from the item: c, c.a, c["b"][0]. It begins with
+	// the name that stands for the item; a further step is a string or, into
+	// an array, an int.
 	property []any
 
-	unary struct {
-		operator string
-		operand  expression
-	}
-
-	binary struct {
-		operator    string
-		left, right expression
-	}
-
-	membership struct {
-		operand expression
-		set     []expression
-	}
-
+	// call is an operator or a function with its arguments.
 	call struct {
-		apply     func(args []any) any
+		name      string
+		do        operation
 		arguments []expression
 	}
-
-	arrayOf struct{ elements []expression }
-
-	objectOf struct {
-		names  []string
-		values []expression
-	}
-
-	// aggregated refers to the n-th aggregate of the query.
-	aggregated int
 )
 
-func (e constant) eval(row) any { return e.value }
+// operation is what an operator or a function does. It evaluates those of its
+// arguments that it needs.
+type operation func(item any, arguments []expression) any
 
-func (e aggregated) eval(r row) any { return r.aggregates[e] }
+// apply makes a call, or of constants at once its result.
+func apply(name string, do operation, arguments ...expression) expression {
+	e := call{name, do, arguments}
+	if slices.ContainsFunc(arguments, func(e expression) bool { return !is[constant](e) }) {
+		return e
+	}
+	return constant{e.eval(nil)}
+}
 
-func (e property) eval(r row) any {
-	v := r.item
-	for _, step := range e {
+func (e constant) eval(any) any { return e.value }
+
+func (e call) eval(item any) any { return e.do(item, e.arguments) }
+
+func (e property) eval(item any) any {
+	for _, step := range e[1:] {
 		switch step := step.(type) {
 		case string:
-			object, _ := v.(value.Object)
-			v = object.Get(step)
+			object, _ := item.(value.Object)
+			item = object.Get(step)
 		case int:
-			array, _ := v.([]any)
+			array, _ := item.([]any)
 			if step >= len(array) {
 				return value.Undefined{}
 			}
-			v = array[step]
+			item = array[step]
 		}
 	}
-	return v
+	return item
 }
 
-// names gives the path of a property below the item; ok is false where it
-// leads into an array.
-func (e property) names() (path []string, ok bool) {
-	for _, step := range e {
+// names gives the path below the item, or none where it leads into an array.
+func (e property) names() []string {
+	var names []string
+	for _, step := range e[1:] {
 		name, ok := step.(string)
 		if !ok {
-			return nil, false
+			return nil
 		}
-		path = append(path, name)
+		names = append(names, name)
 	}
-	return path, len(path) > 0
+	return names
 }
 
-func (e unary) eval(r row) any {
-	switch v := e.operand.eval(r).(type) {
-	case bool:
-		if e.operator == "NOT" {
-			return !v
-		}
-	case float64:
-		switch e.operator {
-		case "-":
-			return -v
-		case "+":
-			return v
-		}
-	}
-	return value.Undefined{}
+// operator is a binary operator: the higher its level the tighter it binds.
+type operator struct {
+	level int
+	do    operation
 }
 
-func (e binary) eval(r row) any {
-	left := e.left.eval(r)
-	switch e.operator {
-	case "AND", "OR":
-		return e.logical(left, r)
-	case "+", "-", "*", "/", "%":
-		return arithmetic(e.operator, left, e.right.eval(r))
-	case "||":
-		return concat([]any{left, e.right.eval(r)})
+const comparisonLevel = 3
+
+func operators() map[string]operator {
+	return map[string]operator{
+		"OR":  {1, logical(true)},
+		"AND": {2, logical(false)},
+
+		"=":  {comparisonLevel, both(equal)},
+		"!=": {comparisonLevel, ordered(func(c int) bool { return c != 0 })},
+		"<>": {comparisonLevel, ordered(func(c int) bool { return c != 0 })},
+		"<":  {comparisonLevel, ordered(func(c int) bool { return c < 0 })},
+		"<=": {comparisonLevel, ordered(func(c int) bool { return c <= 0 })},
+		">":  {comparisonLevel, ordered(func(c int) bool { return c > 0 })},
+		">=": {comparisonLevel, ordered(func(c int) bool { return c >= 0 })},
+
+		// Of these the parser's comparison reads more than a second operand.
+		"NOT":     {comparisonLevel, of(func(b bool) any { return !b })},
+		"IN":      {comparisonLevel, in},
+		"BETWEEN": {comparisonLevel, nil},
+		"LIKE":    {comparisonLevel, nil},
+
+		"||": {4, concat},
+		"+":  {5, arithmetic(func(a, b float64) float64 { return a + b })},
+		"-":  {5, arithmetic(func(a, b float64) float64 { return a - b })},
+		"*":  {6, arithmetic(func(a, b float64) float64 { return a * b })},
+		"/":  {6, arithmetic(func(a, b float64) float64 { return a / b })},
+		"%":  {6, arithmetic(math.Mod)},
 	}
-	return compare(e.operator, left, e.right.eval(r))
 }
 
-// logical follows the documented truth tables: one false decides AND and one
-// true decides OR, whatever the other side; otherwise undefined stays.
-func (e binary) logical(left any, r row) any {
-	deciding := e.operator == "OR"
-	if left == any(deciding) {
-		return deciding
+// both makes an operation of one on two values.
+func both(do func(left, right any) any) operation {
+	return func(item any, arguments []expression) any {
+		return do(arguments[0].eval(item), arguments[1].eval(item))
 	}
-	right := e.right.eval(r)
-	if right == any(deciding) {
-		return deciding
-	}
-	if left == any(!deciding) && right == any(!deciding) {
-		return !deciding
-	}
-	return value.Undefined{}
 }
 
-// compare follows "Equality and comparison operators": values of different
-// types, and undefined, compare to undefined; arrays and objects know only =.
-func compare(operator string, left, right any) any {
-	rank := value.Rank(left)
-	if rank == 0 || rank != value.Rank(right) {
+// equal follows "Equality and comparison operators": values of different types,
+// and undefined, compare to undefined.
+func equal(left, right any) any {
+	if value.IsUndefined(left) || value.Rank(left) != value.Rank(right) {
 		return value.Undefined{}
 	}
-	c := value.Compare(left, right)
-	if operator == "=" {
-		return c == 0
-	}
-	if rank >= value.Rank([]any{}) {
-		return value.Undefined{}
-	}
-	switch operator {
-	case "!=", "<>":
-		return c != 0
-	case "<":
-		return c < 0
-	case "<=":
-		return c <= 0
-	case ">":
-		return c > 0
-	}
-	return c >= 0
+	return value.Equal(left, right)
 }
 
-func arithmetic(operator string, left, right any) any {
-	a, okA := left.(float64)
-	b, okB := right.(float64)
-	if !okA || !okB {
-		return value.Undefined{}
+// ordered makes the comparisons other than =, which arrays and objects do not
+// know.
+func ordered(holds func(c int) bool) operation {
+	return both(func(left, right any) any {
+		if !isScalar(left) || value.Rank(left) != value.Rank(right) {
+			return value.Undefined{}
+		}
+		return holds(value.Compare(left, right))
+	})
+}
+
+// logical makes OR, which one true decides, and AND, which one false decides.
+func logical(deciding bool) operation {
+	return func(item any, arguments []expression) any {
+		return decide(deciding, len(arguments), func(i int) any { return arguments[i].eval(item) })
 	}
-	switch operator {
-	case "+":
-		return finite(a + b)
-	case "-":
-		return finite(a - b)
-	case "*":
-		return finite(a * b)
-	case "/":
-		return finite(a / b)
+}
+
+// in is a chain of equalities joined by OR.
+func in(item any, arguments []expression) any {
+	operand, set := arguments[0].eval(item), arguments[1:]
+	return decide(true, len(set), func(i int) any { return equal(operand, set[i].eval(item)) })
+}
+
+// decide follows the documented truth tables for n operands: one that decides
+// does so whatever the others; otherwise undefined stays.
+func decide(deciding bool, n int, operand func(i int) any) any {
+	result := any(!deciding)
+	for i := range n {
+		switch operand(i) {
+		case deciding:
+			return deciding
+		case !deciding:
+		default:
+			result = value.Undefined{}
+		}
 	}
-	return finite(math.Mod(a, b))
+	return result
+}
+
+// arithmetic makes an operation on numbers: NaN, which is what all others are
+// to it, stays NaN.
+func arithmetic(do func(a, b float64) float64) operation {
+	return both(func(left, right any) any { return finite(do(numeric(left), numeric(right))) })
+}
+
+// numeric gives a number, or NaN for anything else.
+func numeric(v any) float64 {
+	if f, ok := v.(float64); ok {
+		return f
+	}
+	return math.NaN()
 }
 
 // finite keeps what JSON cannot say out of results.
@@ -194,45 +193,14 @@ func finite(f float64) any {
 	return f
 }
 
-// eval is that of a chain of equalities joined by OR.
-func (e membership) eval(r row) any {
-	operand, result := e.operand.eval(r), any(false)
-	for _, element := range e.set {
-		switch equal := compare("=", operand, element.eval(r)); equal {
-		case true:
-			return true
-		case false:
-		default:
-			result = equal
-		}
-	}
-	return result
-}
-
-func (e call) eval(r row) any {
-	args := make([]any, len(e.arguments))
-	for i, argument := range e.arguments {
-		args[i] = argument.eval(r)
-	}
-	return e.apply(args)
-}
-
-// eval leaves undefined elements out.
-func (e arrayOf) eval(r row) any {
-	array := make([]any, len(e.elements))
-	for i, element := range e.elements {
-		array[i] = element.eval(r)
-	}
-	return slices.DeleteFunc(array, value.IsUndefined)
-}
-
-// eval leaves undefined members out.
-func (e objectOf) eval(r row) any {
-	object := make(value.Object, len(e.names))
-	for i, name := range e.names {
-		object[i] = value.Member{Name: name, Value: e.values[i].eval(r)}
-	}
-	return slices.DeleteFunc(object, func(m value.Member) bool { return value.IsUndefined(m.Value) })
-}
-
 func isTrue(v any) bool { return v == any(true) }
+
+// isScalar tells null, booleans, numbers and strings from the rest.
+func isScalar(v any) bool {
+	return !value.IsUndefined(v) && value.Rank(v) < value.Rank([]any{})
+}
+
+func is[T any](v any) bool {
+	_, ok := v.(T)
+	return ok
+}

@@ -1,9 +1,9 @@
 package query
 
 import (
-	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -15,93 +15,102 @@ import (
 // error.
 type function struct {
 	min, max int
-	apply    func(args []any) any
+	do       operation // nil for an aggregate
 }
 
-// call reads the arguments of the function or aggregate called by t.
-func (p *parser) call(t token) expression {
-	upper := strings.ToUpper(t.text)
-	if isAggregate(upper) {
-		return p.aggregate(t, upper)
-	}
-	f, ok := builtIns()[upper]
+// function reads the arguments of the function called by t.
+func (p *parser) function(t token) expression {
+	name := strings.ToUpper(t.text)
+	f, ok := builtIns()[name]
 	if !ok {
 		p.failAt(t, codeFunction, "'%s' is not a recognized built-in function name, or not a supported one", t.text)
+		return nil
 	}
-	arguments := p.list(")")
-	if n := len(arguments); n < f.min || n > f.max {
-		p.failAt(t, codeFunction, "%s wants %d to %d arguments and has %d", upper, f.min, f.max, n)
+	selecting := p.selecting
+	p.selecting = selecting && f.do != nil
+	arguments := p.expressions(")")
+	p.selecting = selecting
+	switch n := len(arguments); {
+	case n < f.min || n > f.max:
+		p.failAt(t, codeFunction, "%s wants %d to %d arguments and has %d", name, f.min, f.max, n)
+		return nil
+	case f.do != nil:
+		return apply(name, f.do, arguments...)
+	case !selecting:
+		p.failAt(t, codeSyntax, "an aggregate can stand in SELECT only, and not inside another")
 	}
-	return call{f.apply, arguments}
+	p.aggregates = append(p.aggregates, aggregate{name, arguments[0]})
+	return property{name, len(p.aggregates) - 1}
 }
 
-// builtIns are the functions by name; LIKE is an operator, see like.
+// builtIns are the functions by name.
 func builtIns() map[string]function {
 	return map[string]function{
-		"IS_DEFINED":   check(func(v any) bool { return !value.IsUndefined(v) }),
-		"IS_NULL":      check(func(v any) bool { return v == nil }),
-		"IS_BOOL":      check(is[bool]),
-		"IS_NUMBER":    check(is[float64]),
-		"IS_STRING":    check(is[string]),
-		"IS_ARRAY":     check(is[[]any]),
-		"IS_OBJECT":    check(is[value.Object]),
-		"IS_PRIMITIVE": check(func(v any) bool { return !value.IsUndefined(v) && !is[[]any](v) && !is[value.Object](v) }),
+		"COUNT": {1, 1, nil}, "MIN": {1, 1, nil}, "MAX": {1, 1, nil}, "SUM": {1, 1, nil}, "AVG": {1, 1, nil},
 
-		"STARTSWITH":   compareText(strings.HasPrefix),
-		"ENDSWITH":     compareText(strings.HasSuffix),
-		"CONTAINS":     compareText(strings.Contains),
-		"STRINGEQUALS": compareText(func(a, b string) bool { return a == b }),
-		"LOWER":        of(func(s string) any { return strings.ToLower(s) }),
-		"UPPER":        of(func(s string) any { return strings.ToUpper(s) }),
-		"LENGTH":       of(func(s string) any { return float64(utf8.RuneCountInString(s)) }),
+		"IS_DEFINED":   {1, 1, check(func(v any) bool { return !value.IsUndefined(v) })},
+		"IS_NULL":      {1, 1, check(func(v any) bool { return v == nil })},
+		"IS_BOOL":      {1, 1, check(is[bool])},
+		"IS_NUMBER":    {1, 1, check(is[float64])},
+		"IS_STRING":    {1, 1, check(is[string])},
+		"IS_ARRAY":     {1, 1, check(is[[]any])},
+		"IS_OBJECT":    {1, 1, check(is[value.Object])},
+		"IS_PRIMITIVE": {1, 1, check(isScalar)},
+
+		"STARTSWITH":   {2, 3, compareText(strings.HasPrefix)},
+		"ENDSWITH":     {2, 3, compareText(strings.HasSuffix)},
+		"CONTAINS":     {2, 3, compareText(strings.Contains)},
+		"STRINGEQUALS": {2, 3, compareText(func(a, b string) bool { return a == b })},
+		"LOWER":        {1, 1, of(func(s string) any { return strings.ToLower(s) })},
+		"UPPER":        {1, 1, of(func(s string) any { return strings.ToUpper(s) })},
+		"LENGTH":       {1, 1, of(func(s string) any { return float64(utf8.RuneCountInString(s)) })},
 		"CONCAT":       {2, 100, concat},
 
 		"ARRAY_CONTAINS": {2, 3, arrayContains},
-		"ARRAY_LENGTH":   of(func(array []any) any { return float64(len(array)) }),
-		"ABS":            of(func(f float64) any { return math.Abs(f) }),
+		"ARRAY_LENGTH":   {1, 1, of(func(array []any) any { return float64(len(array)) })},
+		"ABS":            {1, 1, of(func(f float64) any { return math.Abs(f) })},
 	}
 }
 
-// check makes a function that is true or false of any value, even undefined.
-func check(holds func(v any) bool) function {
-	return function{1, 1, func(args []any) any { return holds(args[0]) }}
+// check makes an operation that is true or false of any value, even undefined.
+func check(holds func(v any) bool) operation {
+	return func(item any, arguments []expression) any { return holds(arguments[0].eval(item)) }
 }
 
-func is[T any](v any) bool {
-	_, ok := v.(T)
-	return ok
-}
-
-// of makes a function of one argument of one type.
-func of[T any](apply func(T) any) function {
-	return function{1, 1, func(args []any) any {
-		if v, ok := args[0].(T); ok {
-			return apply(v)
+// of makes an operation on one value of one type.
+func of[T any](do func(T) any) operation {
+	return func(item any, arguments []expression) any {
+		if v, ok := arguments[0].eval(item).(T); ok {
+			return do(v)
 		}
 		return value.Undefined{}
-	}}
+	}
 }
 
 // compareText makes a predicate on two strings, with an optional third
 // argument that asks to ignore case.
-func compareText(match func(a, b string) bool) function {
-	return function{2, 3, func(args []any) any {
-		a, okA := args[0].(string)
-		b, okB := args[1].(string)
-		if !okA || !okB || len(args) == 3 && !is[bool](args[2]) {
+func compareText(match func(a, b string) bool) operation {
+	return func(item any, arguments []expression) any {
+		a, okA := arguments[0].eval(item).(string)
+		b, okB := arguments[1].eval(item).(string)
+		ignoreCase, okCase := false, true
+		if len(arguments) == 3 {
+			ignoreCase, okCase = arguments[2].eval(item).(bool)
+		}
+		if !okA || !okB || !okCase {
 			return value.Undefined{}
 		}
-		if len(args) == 3 && isTrue(args[2]) {
+		if ignoreCase {
 			a, b = strings.ToLower(a), strings.ToLower(b)
 		}
 		return match(a, b)
-	}}
+	}
 }
 
-func concat(args []any) any {
+func concat(item any, arguments []expression) any {
 	var joined strings.Builder
-	for _, arg := range args {
-		s, ok := arg.(string)
+	for _, argument := range arguments {
+		s, ok := argument.eval(item).(string)
 		if !ok {
 			return value.Undefined{}
 		}
@@ -112,78 +121,68 @@ func concat(args []any) any {
 
 // arrayContains looks for a value; with a third argument true, an object also
 // matches where its members are among those of an element.
-func arrayContains(args []any) any {
-	array, ok := args[0].([]any)
+func arrayContains(item any, arguments []expression) any {
+	array, ok := arguments[0].eval(item).([]any)
 	if !ok {
 		return value.Undefined{}
 	}
-	partial := len(args) == 3 && isTrue(args[2])
-	for _, element := range array {
-		if value.Equal(element, args[1]) || partial && within(args[1], element) {
-			return true
-		}
-	}
-	return false
+	wanted := arguments[1].eval(item)
+	partial := len(arguments) == 3 && isTrue(arguments[2].eval(item))
+	return slices.ContainsFunc(array, func(element any) bool {
+		return value.Equal(element, wanted) || partial && within(wanted, element)
+	})
 }
 
 func within(part, whole any) bool {
-	members, ok := part.(value.Object)
-	object, _ := whole.(value.Object)
-	for _, m := range members {
-		ok = ok && value.Equal(m.Value, object.Get(m.Name))
-	}
-	return ok && is[value.Object](whole)
+	members, isPart := part.(value.Object)
+	object, isWhole := whole.(value.Object)
+	return isPart && isWhole && !slices.ContainsFunc(members, func(m value.Member) bool {
+		return !value.Equal(m.Value, object.Get(m.Name))
+	})
 }
 
-// like makes the predicate of a pattern, in which % is any text, _ one
-// character, [abc], [a-c] and [^a] one of a set, as documented for LIKE.
-func like(pattern, escape any) (match func(args []any) any, ok bool) {
-	p, okPattern := pattern.(string)
-	e, okEscape := escape.(string)
-	if !okPattern || !okEscape || utf8.RuneCountInString(e) > 1 {
-		return nil, false
+// array makes an array of its arguments and leaves undefined ones out.
+func array(item any, arguments []expression) any {
+	array := make([]any, len(arguments))
+	for i, argument := range arguments {
+		array[i] = argument.eval(item)
 	}
-	expression, err := regexp.Compile(likeExpression([]rune(p), []rune(e)))
-	if err != nil {
-		return nil, false // a set whose range runs backwards
-	}
-	return of(func(s string) any { return expression.MatchString(s) }).apply, true
+	return slices.DeleteFunc(array, value.IsUndefined)
 }
 
-func likeExpression(pattern, escape []rune) string {
-	var out strings.Builder
-	out.WriteString(`(?s)^`)
-	for i := 0; i < len(pattern); i++ {
-		r := pattern[i]
-		closing := strings.IndexRune(string(pattern[i:]), ']')
+// object makes objects of its arguments and leaves undefined ones out.
+func object(names []string) operation {
+	return func(item any, arguments []expression) any {
+		object := make(value.Object, 0, len(arguments))
+		for i, argument := range arguments {
+			if v := argument.eval(item); !value.IsUndefined(v) {
+				object = append(object, value.Member{Name: names[i], Value: v})
+			}
+		}
+		return object
+	}
+}
+
+// likeExpression translates a pattern, in which % is any text, _ one character,
+// [abc], [a-c] and [^a] one of a set, as documented for LIKE.
+func likeExpression(pattern, escape string) string {
+	part := `\[[^\]]+\]|.`
+	if escape != "" {
+		part = regexp.QuoteMeta(escape) + `.|` + part
+	}
+	inSet := strings.NewReplacer(`\`, `\\`, `[`, `\[`)
+	return `(?s)^` + regexp.MustCompile(`(?s)`+part).ReplaceAllStringFunc(pattern, func(part string) string {
+		literal, escaped := strings.CutPrefix(part, escape)
 		switch {
-		case len(escape) == 1 && r == escape[0] && i+1 < len(pattern):
-			i++
-			out.WriteString(regexp.QuoteMeta(string(pattern[i])))
-		case r == '%':
-			out.WriteString(`.*`)
-		case r == '_':
-			out.WriteString(`.`)
-		case r == '[' && closing > 1:
-			set := []rune(string(pattern[i:])[1:closing])
-			out.WriteString(likeSet(set))
-			i += len(set) + 1
-		default:
-			out.WriteString(regexp.QuoteMeta(string(r)))
+		case escape != "" && escaped && literal != "":
+			return regexp.QuoteMeta(literal)
+		case part == "%":
+			return `.*`
+		case part == "_":
+			return `.`
+		case part[0] == '[' && len(part) > 1:
+			return `[` + inSet.Replace(part[1:])
 		}
-	}
-	return out.String() + `$`
-}
-
-// likeSet writes the inside of [...] with all but ^ at its start and - escaped.
-func likeSet(set []rune) string {
-	out := "["
-	for i, r := range set {
-		if r == '-' || r == '^' && i == 0 {
-			out += string(r)
-		} else {
-			out += fmt.Sprintf(`\x{%x}`, r)
-		}
-	}
-	return out + "]"
+		return regexp.QuoteMeta(part)
+	}) + `$`
 }

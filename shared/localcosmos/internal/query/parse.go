@@ -4,251 +4,225 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 )
 
-// maxDepth bounds how deep expressions nest, so that no text exhausts the
-// stack.
-const maxDepth = 200
-
-// parser is a recursive-descent parser over the tokens of one query. At the
-// first fault it notes err and jumps to the end, where nothing matches any
-// more: so its methods need not pass errors on, and what they return then is
-// never used.
-type parser struct {
-	tokens     []token
-	pos        int
-	err        error
-	depth      int
-	parameters map[string]any
-	alias      string // the name that stands for the item
-
-	aggregates []aggregate
-	inside     bool  // reading the argument of an aggregate
-	loose      token // the first property outside of one
+// Error tells what is wrong with a query's text and where. Start and End are
+// byte offsets into the text. Code is the service's: SC1001 syntax, SC2001
+// unresolved identifier, SC2005 unknown function.
+type Error struct {
+	Start, End int
+	Code       string
+	Message    string
 }
 
-func newParser(query string, parameters map[string]any) *parser {
-	tokens, err := lex(query)
-	if err != nil {
-		return &parser{tokens: []token{{kind: end}}, err: err}
-	}
-	return &parser{tokens: tokens, parameters: parameters}
+func (e *Error) Error() string {
+	return fmt.Sprintf("%s (position %d)", e.Message, e.Start)
+}
+
+const (
+	codeSyntax     = "SC1001"
+	codeUnresolved = "SC2001"
+	codeFunction   = "SC2005"
+)
+
+// parser is a recursive-descent parser that looks one token ahead. At the first
+// fault it notes err and jumps to the end, where nothing matches any more: so
+// its methods need not pass errors on, and what they return then is never used.
+type parser struct {
+	text       string
+	parameters map[string]any
+	operators  map[string]operator
+	ahead      token
+	depth      int
+	err        error
+
+	alias      string  // the name that stands for the item
+	roots      []token // where a path begins: each must be the alias
+	selecting  bool    // reading SELECT, outside of any aggregate
+	loose      []token // the roots met while selecting
+	aggregates []aggregate
+}
+
+func newParser(text string, parameters map[string]any) *parser {
+	p := &parser{text: text, parameters: parameters, operators: operators()}
+	p.next()
+	return p
 }
 
 // query reads SELECT ... FROM ... [WHERE ...] [ORDER BY ...] [OFFSET ... LIMIT ...].
 func (p *parser) query() *Query {
-	q := &Query{Take: -1}
-	p.findAlias()
-	p.selection(q)
-	selection, loose := p.aggregates, p.loose
+	q := &Query{Take: -1, where: constant{true}}
+	p.expect("SELECT")
+	q.Distinct = p.accept("DISTINCT")
+	if p.accept("TOP") {
+		q.Take = p.count("TOP")
+	}
+	p.selecting = true
+	q.projection = p.projection()
+	p.selecting = false
 	p.from()
-	if p.keyword("WHERE") {
+	if p.accept("WHERE") {
 		q.where = p.expression()
 	}
-	p.orderBy(q)
-	p.offsetLimit(q)
-	p.expectEnd()
-	q.aggregates = selection
+	if p.at("GROUP") {
+		p.fail("GROUP BY is not supported")
+	}
+	if p.accept("ORDER") {
+		p.expect("BY")
+		p.list(func() { q.OrderBy = append(q.OrderBy, p.order()) })
+	}
+	if p.accept("OFFSET") {
+		if q.Take >= 0 {
+			p.fail("OFFSET LIMIT cannot be combined with TOP")
+		}
+		q.Skip = p.count("OFFSET")
+		p.expect("LIMIT")
+		q.Take = p.count("LIMIT")
+	}
+	p.finish()
+	q.aggregates = p.aggregates
 	switch {
-	case len(p.aggregates) > len(selection):
-		p.fail("an aggregate can stand in SELECT only")
-	case len(selection) > 0 && loose.kind == name:
-		p.failAt(loose, codeSyntax, "a property outside of the aggregates needs GROUP BY, which is not supported")
-	case len(selection) > 0 && (q.Distinct || len(q.OrderBy) > 0):
+	case !q.Aggregates():
+	case len(p.loose) > 0:
+		p.failAt(p.loose[0], codeSyntax, "a property outside of the aggregates needs GROUP BY, which is not supported")
+	case q.Distinct || len(q.OrderBy) > 0:
 		p.fail("DISTINCT and ORDER BY cannot be combined with an aggregate")
 	}
 	return q
 }
 
-// findAlias looks ahead for FROM outside of any brackets: expressions before it
-// need the item's name.
-func (p *parser) findAlias() {
-	nesting := 0
-	for i, t := range p.tokens {
-		switch {
-		case t.kind == symbol && strings.Contains("([{", t.text):
-			nesting++
-		case t.kind == symbol && strings.Contains(")]}", t.text):
-			nesting--
-		case t.kind == keyword && t.text == "FROM" && nesting == 0:
-			ahead := &parser{tokens: p.tokens, pos: i}
-			ahead.from()
-			p.alias = ahead.alias
-			return
-		}
+// projection reads *, VALUE expression, or fields with or without an alias. A
+// property without one gets its last name, anything else $1, $2 and so on.
+func (p *parser) projection() expression {
+	switch {
+	case p.accept("*"):
+		return property{"*"}
+	case p.accept("VALUE"):
+		return p.expression()
 	}
+	unnamed := 0
+	return p.members(func() (name string, e expression) {
+		e = p.expression()
+		name, ok := p.as()
+		if path, isProperty := e.(property); isProperty && !ok {
+			name, ok = path[len(path)-1].(string)
+		}
+		if !ok {
+			unnamed++
+			name = fmt.Sprintf("$%d", unnamed)
+		}
+		return name, e
+	})
 }
 
 // from reads FROM name [[AS] alias].
 func (p *parser) from() {
-	p.expect(keyword, "FROM")
+	p.expect("FROM")
 	p.alias = p.name("the name of the container")
-	if p.at(keyword, "IN") || p.at(symbol, ".") || p.at(symbol, "[") {
+	if p.at("IN", ".", "[") {
 		p.fail("iterating over a part of an item in FROM is not supported")
 	}
-	if p.keyword("AS") || p.peek().kind == name {
-		p.alias = p.name("an alias")
+	if alias, ok := p.as(); ok {
+		p.alias = alias
 	}
-	if p.at(keyword, "JOIN") || p.at(symbol, ",") {
+	if p.at("JOIN", ",") {
 		p.fail("JOIN is not supported")
 	}
 }
 
-func (p *parser) selection(q *Query) {
-	p.expect(keyword, "SELECT")
-	q.Distinct = p.keyword("DISTINCT")
-	if p.keyword("TOP") {
-		q.Take = p.count("TOP")
-	}
-	switch {
-	case p.symbol("*"):
-		q.star = true
-		return
-	case p.keyword("VALUE"):
-		q.value = p.expression()
-		return
-	}
-	p.field(q)
-	for p.symbol(",") {
-		p.field(q)
-	}
-}
-
-// field reads expression [[AS] alias]. Without an alias a property gets its
-// last name and anything else $1, $2 and so on.
-func (p *parser) field(q *Query) {
-	e := p.expression()
-	alias := p.defaultName(q, e)
-	if p.keyword("AS") || p.peek().kind == name {
+// as reads [[AS] alias].
+func (p *parser) as() (alias string, ok bool) {
+	if ok = p.accept("AS") || p.ahead.kind == name; ok {
 		alias = p.name("an alias")
 	}
-	if slices.ContainsFunc(q.fields, func(f field) bool { return f.name == alias }) {
-		p.fail("the result has two properties called %q", alias)
-	}
-	q.fields = append(q.fields, field{alias, e})
+	return alias, ok
 }
 
-func (p *parser) defaultName(q *Query, e expression) string {
-	if path, ok := e.(property); ok {
-		if len(path) == 0 {
-			return p.alias
-		}
-		if last, ok := path[len(path)-1].(string); ok {
-			return last
-		}
+// order reads path [ASC|DESC].
+func (p *parser) order() Order {
+	path, ok := p.expression().(property)
+	if !ok || len(path.names()) == 0 {
+		p.fail("Unsupported ORDER BY clause. ORDER BY item expression could not be mapped to a document path")
+		return Order{}
 	}
-	unnamed := 1
-	for _, f := range q.fields {
-		if strings.HasPrefix(f.name, "$") {
-			unnamed++
-		}
+	desc := p.accept("DESC")
+	if !desc {
+		p.accept("ASC")
 	}
-	return fmt.Sprintf("$%d", unnamed)
-}
-
-func (p *parser) orderBy(q *Query) {
-	if p.at(keyword, "GROUP") {
-		p.fail("GROUP BY is not supported")
-	}
-	if !p.keyword("ORDER") {
-		return
-	}
-	p.expect(keyword, "BY")
-	for {
-		item, _ := p.expression().(property)
-		path, ok := item.names()
-		if !ok {
-			p.fail("Unsupported ORDER BY clause. ORDER BY item expression could not be mapped to a document path")
-		}
-		desc := p.keyword("DESC")
-		if !desc {
-			p.keyword("ASC")
-		}
-		q.OrderBy = append(q.OrderBy, Order{path, desc})
-		if !p.symbol(",") {
-			return
-		}
-	}
-}
-
-func (p *parser) offsetLimit(q *Query) {
-	if !p.keyword("OFFSET") {
-		return
-	}
-	if q.Take >= 0 {
-		p.fail("OFFSET LIMIT cannot be combined with TOP")
-	}
-	q.Skip = p.count("OFFSET")
-	p.expect(keyword, "LIMIT")
-	q.Take = p.count("LIMIT")
+	return Order{path.names(), desc}
 }
 
 // count reads a whole number that is not negative, or a parameter holding one.
 func (p *parser) count(what string) int {
-	t := p.peek()
-	v := any(t.number)
-	if t.kind == parameter {
-		v = p.parameters[t.text]
-	}
-	n, ok := v.(float64)
-	if t.kind != number && t.kind != parameter || !ok || n < 0 || n != math.Trunc(n) || n > math.MaxInt32 {
+	n, ok := p.ahead.value.(float64)
+	if !ok || n < 0 || n != math.Trunc(n) || n > math.MaxInt32 {
 		p.fail("%s wants a whole number that is not negative", what)
-		return 0
 	}
 	p.next()
 	return int(n)
 }
 
-func (p *parser) peek() token { return p.tokens[p.pos] }
-
-func (p *parser) next() token {
-	t := p.tokens[p.pos]
-	if t.kind != end {
-		p.pos++
+// list reads one or more of something, with commas between.
+func (p *parser) list(read func()) {
+	read()
+	for p.accept(",") {
+		read()
 	}
+}
+
+// next steps over the token ahead.
+func (p *parser) next() token {
+	t := p.ahead
+	p.ahead = lex(p.text, t.end, p.parameters)
 	return t
 }
 
-func (p *parser) at(k kind, text string) bool {
-	t := p.peek()
-	return t.kind == k && t.text == text
-}
+// at tells whether one of some keywords and symbols is ahead. No other token
+// looks like one: names cannot be reserved, and texts keep their quotes.
+func (p *parser) at(words ...string) bool { return slices.Contains(words, p.ahead.text) }
 
-// keyword steps over a word if it is next.
-func (p *parser) keyword(word string) bool { return p.at(keyword, word) && p.next().kind == keyword }
+// accept steps over a keyword or symbol if it is ahead.
+func (p *parser) accept(word string) bool { return p.at(word) && p.next().kind == symbol }
 
-// symbol steps over s if it is next.
-func (p *parser) symbol(s string) bool { return p.at(symbol, s) && p.next().kind == symbol }
-
-func (p *parser) expect(k kind, text string) {
-	if !p.at(k, text) {
-		p.fail("%s is expected", text)
+func (p *parser) expect(word string) {
+	if !p.accept(word) {
+		p.fail("%s is expected", word)
 	}
-	p.next()
 }
 
 func (p *parser) name(what string) string {
-	if p.peek().kind != name {
+	if p.ahead.kind != name {
 		p.fail("%s is expected", what)
 	}
 	return p.next().text
 }
 
-func (p *parser) expectEnd() {
-	if t := p.peek(); t.kind != end {
-		p.fail("the query should end before %q", t.text)
+// finish checks what only the end of the text tells.
+func (p *parser) finish() {
+	if p.ahead.kind != end {
+		p.fail("the query should end before %s", p.ahead.text)
+	}
+	for _, root := range p.roots {
+		if root.text != p.alias {
+			p.failAt(root, codeUnresolved, "Identifier '%s' could not be resolved", root.text)
+		}
 	}
 }
 
-// fail notes what is wrong at the next token.
-func (p *parser) fail(format string, args ...any) {
-	p.failAt(p.peek(), codeSyntax, "Syntax error, incorrect syntax: "+format, args...)
-}
+// fail notes what is wrong at the token ahead.
+func (p *parser) fail(format string, args ...any) { p.failAt(p.ahead, codeSyntax, format, args...) }
 
+// failAt notes what is wrong at a token, unless that is no word at all.
 func (p *parser) failAt(t token, code, format string, args ...any) {
-	if p.err == nil {
-		p.err = &Error{Start: t.start, End: t.end, Code: code, Message: fmt.Sprintf(format, args...) + "."}
+	message := fmt.Sprintf(format, args...)
+	if t.kind == fault {
+		message = t.text
 	}
-	p.pos = len(p.tokens) - 1
+	if code == codeSyntax {
+		message = "Syntax error, incorrect syntax: " + message
+	}
+	if p.err == nil {
+		p.err = &Error{Start: t.start, End: t.end, Code: code, Message: message + "."}
+	}
+	p.ahead = lex(p.text, len(p.text), nil)
 }

@@ -14,10 +14,8 @@ type Query struct {
 	Skip, Take int
 	OrderBy    []Order
 
-	star       bool
-	value      expression // SELECT VALUE
-	fields     []field    // SELECT a, b AS c
-	where      expression // nil without WHERE
+	projection expression
+	where      expression
 	aggregates []aggregate
 }
 
@@ -27,29 +25,22 @@ type Order struct {
 	Desc bool
 }
 
-type field struct {
-	name       string
-	expression expression
-}
-
 // Parse reads a query. Parameters are by name, with the @. What is wrong with
 // the text is an *Error.
 func Parse(text string, parameters map[string]any) (*Query, error) {
 	p := newParser(text, parameters)
 	q := p.query()
-	if p.err != nil {
-		return nil, p.err
-	}
-	return q, nil
+	return q, p.err
 }
 
 // Matches applies WHERE: only true keeps an item, neither false nor undefined.
-func (q *Query) Matches(item any) bool {
-	return q.where == nil || isTrue(q.where.eval(row{item: item}))
-}
+func (q *Query) Matches(item any) bool { return isTrue(q.where.eval(item)) }
 
 // Star tells that the result is the items as they are.
-func (q *Query) Star() bool { return q.star }
+func (q *Query) Star() bool {
+	path, ok := q.projection.(property)
+	return ok && len(path) == 1
+}
 
 // Aggregates tells that the result is one value of all items: feed them to an
 // Aggregation.
@@ -57,23 +48,7 @@ func (q *Query) Aggregates() bool { return len(q.aggregates) > 0 }
 
 // Project makes an item's result, which SELECT VALUE can leave Undefined: then
 // the item adds nothing to the result.
-func (q *Query) Project(item any) any { return q.project(row{item: item}) }
-
-func (q *Query) project(r row) any {
-	switch {
-	case q.star:
-		return r.item
-	case q.value != nil:
-		return q.value.eval(r)
-	}
-	object := make(value.Object, 0, len(q.fields))
-	for _, f := range q.fields {
-		if v := f.expression.eval(r); !value.IsUndefined(v) {
-			object = append(object, value.Member{Name: f.name, Value: v})
-		}
-	}
-	return object
-}
+func (q *Query) Project(item any) any { return q.projection.eval(item) }
 
 // Keys gives what ORDER BY sorts an item by.
 func (q *Query) Keys(item any) []any {
@@ -88,46 +63,37 @@ func (q *Query) Keys(item any) []any {
 func (q *Query) CompareKeys(a, b []any) int {
 	for i, order := range q.OrderBy {
 		c := value.Compare(a[i], b[i])
-		if c == 0 {
-			continue
-		}
 		if order.Desc {
-			return -c
+			c = -c
 		}
-		return c
+		if c != 0 {
+			return c
+		}
 	}
 	return 0
 }
 
-// Pinned returns the constant that WHERE demands a property to equal: the
+// Pinned returns the scalar that WHERE demands a property to equal: the
 // property stands in an equality that nothing but AND joins to the rest.
 func (q *Query) Pinned(path []string) (any, bool) { return pinned(q.where, path) }
 
 func pinned(e expression, path []string) (any, bool) {
-	b, _ := e.(binary)
-	switch b.operator {
-	case "AND":
-		if v, ok := pinned(b.left, path); ok {
-			return v, true
+	c, _ := e.(call)
+	for i, argument := range c.arguments {
+		switch c.name {
+		case "AND":
+			if v, ok := pinned(argument, path); ok {
+				return v, true
+			}
+		case "=":
+			p, isProperty := argument.(property)
+			other, isConstant := c.arguments[1-i].(constant)
+			if isProperty && isConstant && isScalar(other.value) && slices.Equal(p.names(), path) {
+				return other.value, true
+			}
 		}
-		return pinned(b.right, path)
-	case "=":
-		if v, ok := equated(b.left, b.right, path); ok {
-			return v, true
-		}
-		return equated(b.right, b.left, path)
 	}
 	return nil, false
-}
-
-func equated(left, right expression, path []string) (any, bool) {
-	p, _ := left.(property)
-	c, ok := right.(constant)
-	names, isPath := p.names()
-	if !ok || !isPath || !slices.Equal(names, path) {
-		return nil, false
-	}
-	return c.value, true
 }
 
 // Condition is a predicate on one item, as a patch carries it.
@@ -137,14 +103,11 @@ type Condition struct{ where expression }
 func ParseCondition(text string) (Condition, error) {
 	p := newParser(text, nil)
 	p.from()
-	p.expect(keyword, "WHERE")
+	p.expect("WHERE")
 	c := Condition{p.expression()}
-	p.expectEnd()
-	if len(p.aggregates) > 0 {
-		p.fail("a condition cannot aggregate")
-	}
+	p.finish()
 	return c, p.err
 }
 
 // Holds tells whether the item satisfies the condition.
-func (c Condition) Holds(item any) bool { return isTrue(c.where.eval(row{item: item})) }
+func (c Condition) Holds(item any) bool { return isTrue(c.where.eval(item)) }

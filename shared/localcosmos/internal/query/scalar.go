@@ -2,261 +2,234 @@ package query
 
 import (
 	"math"
+	"regexp"
 	"slices"
-	"strings"
+	"unicode/utf8"
 
 	"switchboard/shared/localcosmos/internal/value"
 )
 
-// operators of each level, loosest first. Comparisons stand between AND and
-// what follows it.
-func operators(level int) []string {
-	return [][]string{{"OR"}, {"AND"}, nil, {"||"}, {"+", "-"}, {"*", "/", "%"}}[level]
+// maxDepth bounds how deep expressions nest, so that no text exhausts the
+// stack.
+const maxDepth = 200
+
+func (p *parser) expression() expression { return p.binary(0) }
+
+// operate applies the operator of that name.
+func (p *parser) operate(name string, operands ...expression) expression {
+	return apply(name, p.operators[name].do, operands...)
 }
 
-const (
-	comparisonLevel = 2
-	operandLevel    = 3
-	unaryLevel      = 6
-)
-
-func (p *parser) expression() expression { return p.nested(func() expression { return p.binary(0) }) }
-
-// nested reads something that can contain itself.
-func (p *parser) nested(read func() expression) expression {
-	if p.depth == maxDepth {
-		p.fail("the expression nests deeper than %d levels", maxDepth)
-		return nil
-	}
-	p.depth++
-	defer func() { p.depth-- }()
-	return read()
-}
-
-// binary reads a chain of operators of one level or tighter.
-func (p *parser) binary(level int) expression {
-	switch level {
-	case comparisonLevel:
-		return p.comparison()
-	case unaryLevel:
-		return p.unary()
-	}
-	left := p.binary(level + 1)
-	for p.atAny(operators(level)) {
-		operator := p.next().text
-		left = binary{operator, left, p.binary(level + 1)}
-	}
-	return left
-}
-
-func (p *parser) atAny(texts []string) bool {
-	t := p.peek()
-	return (t.kind == symbol || t.kind == keyword) && slices.Contains(texts, t.text)
-}
-
-// comparison reads operand [operator operand], or one with [NOT] IN, BETWEEN
-// or LIKE. Comparisons do not chain.
+// binary reads operands joined by operators of a level or tighter.
 //
-// The service binds NOT to the operand after it, readers expect it around the
-// comparison. NOT a = b is refused, so that nobody gets the other one.
-func (p *parser) comparison() expression {
-	bareNot := p.at(keyword, "NOT")
-	operand := p.binary(operandLevel)
-	if !p.atAny([]string{"NOT", "IN", "BETWEEN", "LIKE", "=", "!=", "<>", "<", "<=", ">", ">="}) {
-		return operand
-	}
-	if bareNot {
-		p.fail("NOT wants parentheses around a comparison")
-	}
-	negated := p.keyword("NOT")
-	var e expression
-	switch {
-	case p.keyword("IN"):
-		p.expect(symbol, "(")
-		set := p.list(")")
-		if len(set) == 0 {
-			p.fail("IN wants at least one value")
+// Comparisons do not chain. The service binds NOT to the operand after it,
+// readers expect it around the comparison: NOT a = b is refused, so that nobody
+// gets the other one.
+func (p *parser) binary(level int) expression {
+	bareNot, compared := p.at("NOT"), false
+	left := p.unary()
+	for {
+		operator, ok := p.operators[p.ahead.text]
+		switch {
+		case !ok || operator.level < level:
+			return left
+		case operator.level != comparisonLevel:
+			left = p.operate(p.next().text, left, p.binary(operator.level+1))
+			continue
+		case bareNot:
+			p.fail("NOT wants parentheses around a comparison")
+		case compared:
+			p.fail("a comparison cannot be compared without parentheses")
 		}
-		e = membership{operand, set}
-	case p.keyword("BETWEEN"):
-		low := p.binary(operandLevel)
-		p.expect(keyword, "AND")
-		e = binary{"AND", binary{">=", operand, low}, binary{"<=", operand, p.binary(operandLevel)}}
-	case p.keyword("LIKE"):
+		left, compared = p.comparison(left), true
+	}
+}
+
+// comparison reads what follows the operand of one.
+func (p *parser) comparison(operand expression) (e expression) {
+	negated := p.accept("NOT")
+	switch {
+	case p.accept("IN"):
+		operands := []expression{operand}
+		p.expect("(")
+		p.list(func() { operands = append(operands, p.expression()) })
+		p.expect(")")
+		e = p.operate("IN", operands...)
+	case p.accept("BETWEEN"):
+		low := p.operand()
+		p.expect("AND")
+		e = p.operate("AND", p.operate(">=", operand, low), p.operate("<=", operand, p.operand()))
+	case p.accept("LIKE"):
 		e = p.like(operand)
 	case negated:
 		p.fail("NOT wants IN, BETWEEN or LIKE here")
 	default:
-		operator := p.next().text
-		e = binary{operator, operand, p.binary(operandLevel)}
+		e = p.operate(p.next().text, operand, p.operand())
 	}
 	if negated {
-		e = unary{"NOT", e}
+		e = p.operate("NOT", e)
 	}
 	return e
 }
 
+// operand reads one side of a comparison.
+func (p *parser) operand() expression { return p.binary(comparisonLevel + 1) }
+
 // like reads a pattern, which must be known before the items are.
 func (p *parser) like(operand expression) expression {
-	pattern, escape := p.binary(operandLevel), expression(constant{""})
-	if p.keyword("ESCAPE") {
-		escape = p.binary(operandLevel)
+	pattern, escape := p.constantText(), ""
+	if p.accept("ESCAPE") {
+		escape = p.constantText()
 	}
-	patternConstant, _ := pattern.(constant)
-	escapeConstant, _ := escape.(constant)
-	match, ok := like(patternConstant.value, escapeConstant.value)
-	if !ok {
-		p.fail("LIKE wants a pattern, and after ESCAPE one character, as literals or parameters")
+	matcher, err := regexp.Compile(likeExpression(pattern, escape))
+	if err != nil || utf8.RuneCountInString(escape) > 1 {
+		p.fail("LIKE wants sets that do not run backwards, and after ESCAPE one character")
+		return nil
 	}
-	return call{match, []expression{operand}}
+	return apply("LIKE", of(func(s string) any { return matcher.MatchString(s) }), operand)
 }
 
+// constantText reads a string that does not depend on the item.
+func (p *parser) constantText() string {
+	c, _ := p.operand().(constant)
+	s, ok := c.value.(string)
+	if !ok {
+		p.fail("LIKE and ESCAPE want literals or parameters that are strings")
+	}
+	return s
+}
+
+// unary reads an operand. Whatever contains itself does so through here.
 func (p *parser) unary() expression {
-	if !p.atAny([]string{"NOT", "-", "+"}) {
-		return p.primary()
+	p.depth++
+	defer func() { p.depth-- }()
+	switch {
+	case p.depth > maxDepth:
+		p.fail("the expression nests deeper than %d levels", maxDepth)
+		return nil
+	case p.accept("NOT"):
+		return p.operate("NOT", p.unary())
+	case p.at("-", "+"):
+		// A sign adds to zero, or takes away from it.
+		return p.operate(p.next().text, constant{0.0}, p.unary())
 	}
-	operator := p.next().text
-	operand := p.nested(p.unary)
-	if c, ok := operand.(constant); ok && operator == "-" {
-		if f, ok := c.value.(float64); ok {
-			return constant{-f}
-		}
-	}
-	return unary{operator, operand}
+	return p.primary()
 }
 
 func (p *parser) primary() expression {
-	t := p.peek()
+	t := p.next()
+	switch t.text {
+	case "TRUE":
+		return constant{true}
+	case "FALSE":
+		return constant{false}
+	case "NULL":
+		return constant{nil}
+	case "UNDEFINED":
+		return constant{value.Undefined{}}
+	case "(":
+		e := p.expression()
+		p.expect(")")
+		return e
+	case "[":
+		return apply("[", array, p.expressions("]")...)
+	case "{":
+		if p.accept("}") {
+			return constant{value.Object{}}
+		}
+		e := p.members(p.member)
+		p.expect("}")
+		return e
+	case "SELECT", "EXISTS", "ARRAY", "UDF":
+		p.failAt(t, codeSyntax, "subqueries and user-defined functions are not supported")
+	}
 	switch t.kind {
-	case text:
-		return constant{p.next().text}
-	case number:
-		return constant{p.next().number}
-	case parameter:
-		return p.parameter(p.next())
-	case keyword:
-		return p.literal()
+	case text, number, parameter:
+		if p.at(".", "[") {
+			p.fail("a path from a value or parameter is not supported")
+		}
+		return constant{t.value}
 	case name:
-		p.next()
-		if p.symbol("(") {
-			return p.call(t)
+		if p.accept("(") {
+			return p.function(t)
 		}
 		return p.property(t)
 	}
-	switch {
-	case p.symbol("("):
-		e := p.expression()
-		p.expect(symbol, ")")
-		return e
-	case p.symbol("["):
-		return arrayOf{p.list("]")}
-	case p.symbol("{"):
-		return p.object()
-	}
-	p.fail("a value is expected")
-	return nil
-}
-
-func (p *parser) parameter(t token) expression {
-	v, ok := p.parameters[t.text]
-	if !ok {
-		p.failAt(t, codeSyntax, "the parameter %s has no value", t.text)
-	}
-	if p.at(symbol, ".") || p.at(symbol, "[") {
-		p.fail("a path from a parameter is not supported")
-	}
-	return constant{v}
-}
-
-func (p *parser) literal() expression {
-	switch {
-	case p.keyword("TRUE"):
-		return constant{true}
-	case p.keyword("FALSE"):
-		return constant{false}
-	case p.keyword("NULL"):
-		return constant{nil}
-	case p.keyword("UNDEFINED"):
-		return constant{value.Undefined{}}
-	case p.atAny([]string{"SELECT", "EXISTS", "ARRAY", "UDF"}):
-		p.fail("subqueries and user-defined functions are not supported")
-	}
-	p.fail("%s cannot stand here", p.peek().text)
+	p.failAt(t, codeSyntax, "a value is expected")
 	return nil
 }
 
 // property reads the steps after the item's name.
 func (p *parser) property(root token) expression {
-	if root.text != p.alias {
-		p.failAt(root, codeUnresolved, "Identifier '%s' could not be resolved", root.text)
+	p.roots = append(p.roots, root)
+	if p.selecting {
+		p.loose = append(p.loose, root)
 	}
-	if !p.inside && p.loose.kind != name {
-		p.loose = root
-	}
-	path := property{}
+	path := property{root.text}
 	for {
 		switch {
-		case p.symbol("."):
-			if p.peek().kind == keyword {
-				p.fail("a reserved word is written as %s[%q]", p.alias, strings.ToLower(p.peek().text))
-			}
-			path = append(path, p.name("a property name"))
-			if p.at(symbol, "(") {
+		case p.accept("."):
+			path = append(path, p.name(`a property name (a reserved word is written as c["order"])`))
+			if p.at("(") {
 				p.fail("methods are not supported")
 			}
-		case p.symbol("["):
+		case p.accept("["):
 			path = append(path, p.step())
+			p.expect("]")
 		default:
 			return path
 		}
 	}
 }
 
-// step reads a name in quotes or the index of an array, and the bracket.
-func (p *parser) step() (step any) {
-	t := p.peek()
+// step reads a name in quotes or the index of an array.
+func (p *parser) step() any {
+	t := p.next()
+	index, _ := t.value.(float64)
 	switch {
 	case t.kind == text:
-		step = t.text
-	case t.kind == number && t.number == math.Trunc(t.number) && t.number <= math.MaxInt32:
-		step = int(t.number)
-	default:
-		p.fail("a name in quotes or a whole number is expected")
+		return t.value
+	case t.kind == number && index == math.Trunc(index) && index <= math.MaxInt32:
+		return int(index)
 	}
-	p.next()
-	p.expect(symbol, "]")
-	return step
+	p.failAt(t, codeSyntax, "a name in quotes or a whole number is expected")
+	return nil
 }
 
-func (p *parser) object() expression {
-	var e objectOf
-	if p.symbol("}") {
-		return e
+// member reads name : expression.
+func (p *parser) member() (key string, e expression) {
+	t := p.next()
+	key, ok := t.text, t.kind == name
+	if t.kind == text {
+		key, ok = t.value.(string)
 	}
-	for {
-		t := p.next()
-		if t.kind != text && t.kind != name || slices.Contains(e.names, t.text) {
-			p.failAt(t, codeSyntax, "a property name of its own is expected")
-		}
-		p.expect(symbol, ":")
-		e.names, e.values = append(e.names, t.text), append(e.values, p.expression())
-		if !p.symbol(",") {
-			p.expect(symbol, "}")
-			return e
-		}
+	if !ok {
+		p.failAt(t, codeSyntax, "the name of a property is expected")
 	}
+	p.expect(":")
+	return key, p.expression()
 }
 
-// list reads expressions up to the closing bracket.
-func (p *parser) list(closing string) (list []expression) {
-	if p.symbol(closing) {
-		return nil
-	}
-	for {
-		list = append(list, p.expression())
-		if !p.symbol(",") {
-			p.expect(symbol, closing)
-			return list
+// members reads a list of them, each by read, and gives the object they make.
+func (p *parser) members(read func() (string, expression)) expression {
+	var names []string
+	var values []expression
+	p.list(func() {
+		t := p.ahead
+		name, e := read()
+		if slices.Contains(names, name) {
+			p.failAt(t, codeSyntax, "an object has two properties called %q", name)
 		}
+		names, values = append(names, name), append(values, e)
+	})
+	return apply("{", object(names), values...)
+}
+
+// expressions reads a list that may be empty, and the bracket after it.
+func (p *parser) expressions(closing string) (list []expression) {
+	if !p.at(closing) {
+		p.list(func() { list = append(list, p.expression()) })
 	}
+	p.expect(closing)
+	return list
 }
