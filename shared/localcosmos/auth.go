@@ -26,8 +26,6 @@ func (s *Store) authorize(r *request) error {
 		return s.checkSignature(r, signature)
 	case "type=aad&ver=1.0":
 		return s.checkBearer(r, signature)
-	case "type=resource&ver=1.0":
-		return unauthorized("Authorization tokens of the type \"resource\" are not supported.")
 	}
 	return unauthorized("Authorization header doesn't confirm to the required format. Please verify and try again.")
 }

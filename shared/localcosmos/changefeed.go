@@ -45,7 +45,7 @@ func (s *Store) changeFeed(r *request, c *container) (answer *reply, err error) 
 	if mode := r.header.Get("A-Im"); !strings.EqualFold(mode, "Incremental feed") {
 		return nil, unsupported("the change feed mode %q", mode)
 	}
-	key, _, err := c.headerKey(r)
+	key, err := c.headerKey(r)
 	if err != nil {
 		return nil, err
 	}

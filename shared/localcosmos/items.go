@@ -26,18 +26,15 @@ func (s *Store) onItems(r *request) (*reply, error) {
 }
 
 func (s *Store) item(r *request, c *container) (*reply, error) {
+	isList := r.method == http.MethodGet && r.leaf == ""
 	switch {
-	case r.method == http.MethodGet && r.leaf == "" && r.header.Get("A-Im") != "":
+	case isList && r.header.Get("A-Im") != "":
 		return s.changeFeed(r, c)
-	case r.method == http.MethodGet && r.leaf == "":
+	case isList || r.method == http.MethodPost && r.isQuery():
 		return s.queryItems(r, c)
 	case r.method == http.MethodGet:
 		return s.readItem(r, c)
-	case r.method != http.MethodPost:
-		return s.writeItem(r, c)
-	case r.isQuery():
-		return s.queryItems(r, c)
-	case r.header.Get("X-Ms-Cosmos-Is-Batch-Request") != "":
+	case r.method == http.MethodPost && r.header.Get("X-Ms-Cosmos-Is-Batch-Request") != "":
 		return s.batch(r, c)
 	}
 	return s.writeItem(r, c)

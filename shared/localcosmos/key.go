@@ -23,32 +23,28 @@ const (
 // property that is not there is {} in it, as SDKs write it.
 type partitionKey string
 
-// headerKey reads x-ms-documentdb-partitionkey. ok is false when it is absent
-// or an empty list, which only queries may do.
-func (c *container) headerKey(r *request) (key partitionKey, ok bool, err error) {
+// headerKey reads x-ms-documentdb-partitionkey. It is "" where the header is
+// absent or an empty list, which only lists and queries may have.
+func (c *container) headerKey(r *request) (partitionKey, error) {
 	header := r.header.Get("X-Ms-Documentdb-Partitionkey")
-	if header == "" {
-		return "", false, nil
+	if header == "" || header == "[]" {
+		return "", nil
 	}
 	v, err := value.Parse([]byte(header))
 	components, isList := v.([]any)
 	if err != nil || !isList {
-		return "", false, badRequest("The header x-ms-documentdb-partitionkey is not a JSON array: non-ASCII text must be escaped as JSON does.")
-	}
-	if len(components) == 0 {
-		return "", false, nil
+		return "", badRequest("The header x-ms-documentdb-partitionkey is not a JSON array: non-ASCII text must be escaped as JSON does.")
 	}
 	if len(components) != len(c.keyPaths) {
-		return "", false, badRequest("The partition key supplied in the header has fewer or more components than defined in the container.")
+		return "", badRequest("The partition key supplied in the header has fewer or more components than defined in the container.")
 	}
-	key, err = c.newKey(components)
-	return key, true, err
+	return c.newKey(components)
 }
 
 // requiredKey is headerKey for operations on single items.
 func (c *container) requiredKey(r *request) (partitionKey, error) {
-	key, ok, err := c.headerKey(r)
-	if err == nil && !ok {
+	key, err := c.headerKey(r)
+	if err == nil && key == "" {
 		err = badRequest("PartitionKey value must be supplied for this operation.")
 	}
 	return key, err

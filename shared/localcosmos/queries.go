@@ -142,8 +142,8 @@ func (s *Store) page(r *request, c *container, q *query.Query, key partitionKey)
 // partitions, for which the gateway serves filters and projections only
 // ("Queries that cannot be served by gateway").
 func (c *container) scope(r *request, q *query.Query) (partitionKey, error) {
-	key, ok, err := c.headerKey(r)
-	if err != nil || ok {
+	key, err := c.headerKey(r)
+	if err != nil || key != "" {
 		return key, err
 	}
 	var pinned []any

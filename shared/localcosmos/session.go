@@ -12,11 +12,8 @@ import (
 // id:version#lsn, with more after a further #, or in old SDKs id:lsn. Without a
 // token it is 0.
 func (r *request) sessionLSN() (newest uint64, err error) {
-	header := r.header.Get("X-Ms-Session-Token")
-	if header == "" {
-		return 0, nil
-	}
-	for token := range strings.SplitSeq(header, ",") {
+	tokens := strings.FieldsFunc(r.header.Get("X-Ms-Session-Token"), func(c rune) bool { return c == ',' })
+	for _, token := range tokens {
 		_, session, _ := strings.Cut(token, ":")
 		parts := strings.Split(session, "#")
 		lsn, err := strconv.ParseUint(parts[min(1, len(parts)-1)], 10, 64)

@@ -80,16 +80,10 @@ func Open(options Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.New("localcosmos: the key is not base64")
 	}
-	parsed, err := lru.New[version, any](keptItems)
-	if err != nil {
-		return nil, fmt.Errorf("localcosmos: %w", err)
-	}
-	feeds, err := lru.New[feedID, feed](keptFeeds)
-	if err != nil {
-		return nil, fmt.Errorf("localcosmos: %w", err)
-	}
+	parsed, errParsed := lru.New[version, any](keptItems)
+	feeds, errFeeds := lru.New[feedID, feed](keptFeeds)
 	db, cleanup, err := openFile(options.Path)
-	if err != nil {
+	if err := errors.Join(errParsed, errFeeds, err); err != nil {
 		return nil, err
 	}
 	s := &Store{
@@ -129,14 +123,11 @@ func openMemory() (*bolt.DB, func() error, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("localcosmos: memory only: %w", err)
 	}
-	path := file.Name()
-	if err := file.Close(); err != nil {
-		return nil, nil, fmt.Errorf("localcosmos: memory only: %w", err)
-	}
+	path, errClose := file.Name(), file.Close()
 	db, err := bolt.Open(path, 0o600, &bolt.Options{
 		NoSync: true, NoGrowSync: true, NoFreelistSync: true, FreelistType: bolt.FreelistMapType,
 	})
-	if err != nil {
+	if err := errors.Join(errClose, err); err != nil {
 		return nil, nil, fmt.Errorf("localcosmos: memory only: %w", errors.Join(err, os.Remove(path)))
 	}
 	if os.Remove(path) == nil {

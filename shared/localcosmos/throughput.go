@@ -47,11 +47,8 @@ func (r *request) throughput() (float64, error) {
 	if header == "" {
 		return 0, nil
 	}
-	n, err := strconv.Atoi(header)
-	if err != nil {
-		return 0, badRequest("The header x-ms-offer-throughput is not a number.")
-	}
-	return parseThroughput(float64(n))
+	n, _ := strconv.ParseFloat(header, 64) // 0, which is refused, where it is no number
+	return parseThroughput(n)
 }
 
 // parseThroughput checks manual throughput ("Azure Cosmos DB service quotas":

@@ -67,9 +67,7 @@ func (s *Store) partitionKeyRanges(r *request) (*reply, error) {
 // sub-status 1002 has SDKs read the ranges again.
 func (r *request) checkRange() error {
 	id := r.header.Get("X-Ms-Documentdb-Partitionkeyrangeid")
-	if _, after, ok := strings.Cut(id, ","); ok {
-		id = after // some SDKs put the container's _rid before it
-	}
+	id = id[strings.LastIndex(id, ",")+1:] // some SDKs put the container's _rid before it
 	if id != "" && id != rangeID {
 		return refuse(http.StatusGone, 1002, "The requested partition key range does not exist.")
 	}

@@ -29,12 +29,8 @@ func (g *stage) claim(id string, item value.Object) error {
 	taken := g.c.uniqueValues(own, item)
 	for _, values := range taken {
 		if holder := index[values]; holder != string(own) {
-			held, err := g.holds([]byte(holder), values)
-			if err != nil {
+			if err := g.checkFree([]byte(holder), values); err != nil {
 				return err
-			}
-			if held {
-				return uniqueConflict()
 			}
 		}
 	}
@@ -44,14 +40,17 @@ func (g *stage) claim(id string, item value.Object) error {
 	return nil
 }
 
-// holds tells whether the item under a key is there and has values.
-func (g *stage) holds(key []byte, values string) (bool, error) {
+// checkFree refuses values that the item under a key still has.
+func (g *stage) checkFree(key []byte, values string) error {
 	r := g.c.find(g.docs, key, g.now)
 	if r == nil {
-		return false, nil
+		return nil
 	}
 	item, err := parseObject(r.json)
-	return slices.Contains(g.c.uniqueValues(key, item), values), err
+	if err == nil && slices.Contains(g.c.uniqueValues(key, item), values) {
+		err = uniqueConflict()
+	}
+	return err
 }
 
 func (g *stage) uniqueIndex() (uniqueIndex, error) {

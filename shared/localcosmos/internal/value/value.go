@@ -10,6 +10,7 @@ package value
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -85,7 +86,8 @@ func Compare(a, b any) int {
 	}
 	switch a := a.(type) {
 	case bool:
-		return cmp.Compare(fromBool(a), fromBool(b.(bool)))
+		// As their texts do, false comes before true.
+		return strings.Compare(strconv.FormatBool(a), strconv.FormatBool(b.(bool)))
 	case float64:
 		return cmp.Compare(a, b.(float64))
 	case string:
@@ -127,11 +129,4 @@ func sorted(o Object) Object {
 	o = slices.Clone(o)
 	slices.SortFunc(o, func(a, b Member) int { return strings.Compare(a.Name, b.Name) })
 	return o
-}
-
-func fromBool(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
