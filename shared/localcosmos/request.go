@@ -52,14 +52,16 @@ func readBody(r *http.Request) ([]byte, error) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil, nil
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxRequest+1))
+	var body bytes.Buffer
+	body.Grow(int(min(max(r.ContentLength, 0), maxRequest)) + bytes.MinRead)
+	n, err := body.ReadFrom(io.LimitReader(r.Body, maxRequest+1))
 	switch {
-	case len(body) > maxRequest:
+	case n > maxRequest:
 		return nil, tooLarge()
-	case err != nil || int64(len(body)) < r.ContentLength:
+	case err != nil || n < r.ContentLength:
 		return nil, badRequest("The body could not be read, or is shorter than its Content-Length.")
 	}
-	return body, nil
+	return body.Bytes(), nil
 }
 
 // base is the address under which the client reached the store.
