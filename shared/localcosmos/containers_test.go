@@ -125,6 +125,11 @@ func TestReplacedContainer(t *testing.T) {
 			t.Errorf("If-Match %s: %d %s", test.match, response.StatusCode, bodyOf(t, response))
 		}
 	}
+	for _, twice := range []string{`"PartitionKey":{"paths":["/other"]}`, `"partitionKey":{"paths":["/other"]}`} {
+		if response := send(t, store, "PUT", path, definition[:len(definition)-1]+","+twice+"}"); response.StatusCode != 400 {
+			t.Errorf("with %s: %d", twice, response.StatusCode)
+		}
+	}
 	old, replaced := []byte(bodyOf(t, before)), []byte(bodyOf(t, send(t, store, "GET", path, "")))
 	for _, name := range []string{"_rid", "_self", "_docs", "_sprocs", "_triggers", "_udfs", "_conflicts"} {
 		if is, was := member[string](t, replaced, name), member[string](t, old, name); is != was {
@@ -179,6 +184,7 @@ func TestContainersRefused(t *testing.T) {
 		`{"id":"c","partitionKey":{"paths":["/pk"]},"indexingPolicy":{"includedPaths":[{"path":"/a"}]}}`:      "indexing path",
 		`{"id":"c","partitionKey":{"paths":["/pk"]},"indexingPolicy":{"vectorIndexes":[]}}`:                   "vectorIndexes",
 		`{"id":"c","partitionKey":"pk"}`:                                                                      "invalid",
+		`{"id":"c","PartitionKey":{"paths":["/pk"]}}`:                                                         "PartitionKey",
 	} {
 		response := send(t, store, "POST", "dbs/app/colls", body)
 		if text := bodyOf(t, response); response.StatusCode != 400 || !strings.Contains(text, says) {

@@ -3,13 +3,15 @@ package localcosmos
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json"
 
 	"switchboard/shared/localcosmos/internal/value"
 )
@@ -121,19 +123,15 @@ func parseObject(text []byte) (value.Object, error) {
 	return object, nil
 }
 
-// decode reads a body into a struct. Members that the struct does not know are
-// refused by name.
+// decode reads a body into a struct, whose members it tells apart by case as the
+// service does. Those that the struct does not know are refused by name.
 func decode(body []byte, into any) error {
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
-		if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-			return unsupported("the property %s", field)
-		}
-		return badRequest("The body is invalid: %v.", err)
+	err := json.Unmarshal(body, into, json.RejectUnknownMembers(true))
+	if fault, ok := errors.AsType[*json.SemanticError](err); ok && errors.Is(err, json.ErrUnknownName) {
+		return unsupported("the property %q", fault.JSONPointer.LastToken())
 	}
-	if _, err := decoder.Token(); err != io.EOF {
-		return badRequest("The body goes on after its JSON.")
+	if err != nil {
+		return badRequest("The body is invalid: %v.", err)
 	}
 	return nil
 }
