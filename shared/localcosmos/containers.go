@@ -127,6 +127,9 @@ func (p *propertyPath) UnmarshalJSON(text []byte) error {
 	rest, ok := strings.CutPrefix(whole, "/")
 	path := strings.Split(rest, "/")
 	for i, name := range path {
+		if strings.HasPrefix(name, `"`) != strings.HasSuffix(name, `"`) {
+			name = "" // a part of a name that holds a slash
+		}
 		path[i] = strings.Trim(name, `"`)
 	}
 	if !ok || slices.Contains(path, "") || slices.Contains(path, "[]") || slices.Contains(path, "*") {

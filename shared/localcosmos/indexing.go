@@ -43,6 +43,9 @@ type compositePath struct {
 
 // validate applies the rules that encoding/json does not know.
 func (x *indexing) validate() error {
+	if !slices.Contains([]string{"", "consistent", "none"}, strings.ToLower(x.Mode)) {
+		return unsupported("the indexing mode %q", x.Mode)
+	}
 	for _, entry := range slices.Concat(x.Included, x.Excluded) {
 		if !strings.HasPrefix(entry.Path, "/") || !strings.HasSuffix(entry.Path, "/?") && !strings.HasSuffix(entry.Path, "/*") {
 			return badRequest("The indexing path %q does not start with / and end in /? or /*.", entry.Path)
@@ -52,8 +55,10 @@ func (x *indexing) validate() error {
 		if len(composite) < 2 {
 			return badRequest("A composite index has at least 2 paths.")
 		}
-		if slices.ContainsFunc(composite, func(part compositePath) bool { return part.Path == nil }) {
-			return badRequest("A part of a composite index has no path.")
+		if slices.ContainsFunc(composite, func(part compositePath) bool {
+			return part.Path == nil || !slices.Contains([]string{"", "ascending", "descending"}, part.Order)
+		}) {
+			return badRequest("A part of a composite index has no path, or an order that is not ascending or descending.")
 		}
 	}
 	return nil

@@ -242,6 +242,13 @@ func TestKindsOfPartitionKey(t *testing.T) {
 			t.Errorf("wrote %s, read %s", text, read.Value)
 		}
 	}
+	// What has no key is not what has an object for one.
+	store, _ := feedStore(t, localcosmos.Options{})
+	for item, want := range map[string]int{`{"id":"x"}`: 201, `{"id":"y","pk":{}}`: 400, `{"id":"z","pk":null}`: 400} {
+		if response := send(t, store, "POST", docs, item, "x-ms-documentdb-partitionkey", "[{}]"); response.StatusCode != want {
+			t.Errorf("%s with the key [{}]: %d", item, response.StatusCode)
+		}
+	}
 	long := strings.Repeat("k", 102)
 	_, err := c.CreateItem(ctx, pk(long), []byte(`{"id":"x","a":{"b":"`+long+`"}}`), nil)
 	refused(t, err, http.StatusBadRequest, "101")

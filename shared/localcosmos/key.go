@@ -38,6 +38,11 @@ func (c *container) headerKey(r *request) (partitionKey, error) {
 	if len(components) != len(c.keyPaths) {
 		return "", badRequest("The partition key supplied in the header has fewer or more components than defined in the container.")
 	}
+	for i, component := range components {
+		if object, ok := component.(value.Object); ok && len(object) == 0 {
+			components[i] = value.Undefined{}
+		}
+	}
 	return c.newKey(components)
 }
 
@@ -67,12 +72,10 @@ func (c *container) newKey(components []any) (partitionKey, error) {
 	normal := slices.Clone(components)
 	for i, component := range components {
 		text, _ := component.(string)
-		object, isObject := component.(value.Object)
-		_, isArray := component.([]any)
 		switch {
 		case len(text) > limit:
 			return "", badRequest("The partition key value exceeds %d bytes.", limit)
-		case isArray || isObject && len(object) > 0:
+		case value.Rank(component) > value.Rank(""):
 			return "", badRequest("A partition key value is a string, number, boolean or null.")
 		case value.IsUndefined(component):
 			normal[i] = value.Object{}
