@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/data/azcosmos"
 	"github.com/google/go-cmp/cmp"
 
@@ -47,6 +48,14 @@ func TestDatabasesAndContainers(t *testing.T) {
 		if len(page.Containers) != 1 || page.Containers[0].ID != "one two" || pager.More() {
 			t.Errorf("query: %+v", page.Containers)
 		}
+		unchanged, err := database.Read(ctx, &azcosmos.ReadDatabaseOptions{IfNoneMatchEtag: &read.ETag})
+		ok(t, err)
+		if unchanged.RawResponse.StatusCode != http.StatusNotModified {
+			t.Errorf("read with If-None-Match: %s", unchanged.RawResponse.Status)
+		}
+		stale := azcore.ETag(`"other"`)
+		_, err = database.Delete(ctx, &azcosmos.DeleteDatabaseOptions{IfMatchEtag: &stale})
+		refused(t, err, http.StatusPreconditionFailed, "pre-condition")
 		databases, err := client.NewQueryDatabasesPager("SELECT * FROM c", nil).NextPage(ctx)
 		ok(t, err)
 		if len(databases.Databases) != 1 || databases.Databases[0].ID != "app" {

@@ -177,6 +177,9 @@ func TestReopen(t *testing.T) {
 	_, err = c.UpsertItem(t.Context(), pk("a"), []byte(`{"id":"x","pk":"a"}`), nil)
 	refused(t, err, http.StatusServiceUnavailable, "closed")
 
+	_, err = c.Read(t.Context(), nil)
+	refused(t, err, http.StatusServiceUnavailable, "closed")
+
 	batch := c.NewTransactionalBatch(pk("a"))
 	batch.DeleteItem("x", nil)
 	_, err = c.ExecuteTransactionalBatch(t.Context(), batch, nil)

@@ -1,6 +1,7 @@
 package localcosmos
 
 import (
+	"bytes"
 	"net/http"
 	"strings"
 
@@ -64,13 +65,11 @@ func (s *Store) readItem(r *request, c *container) (*reply, error) {
 		if found == nil {
 			return notFound()
 		}
-		answer = &reply{status: http.StatusOK, etag: c.etagOf(found), lsn: docs.Sequence(), charge: chargeRead(len(found.json))}
-		if match := r.header.Get("If-None-Match"); match == answer.etag || match == "*" {
-			answer.status, answer.charge = http.StatusNotModified, chargeRead(0)
-			return nil
-		}
 		// The file's memory is the transaction's only.
-		answer.body = append([]byte(nil), found.json...)
+		answer = r.unlessKnown(&reply{
+			status: http.StatusOK, body: bytes.Clone(found.json), etag: c.etagOf(found),
+			lsn: docs.Sequence(), charge: chargeRead(len(found.json)),
+		})
 		return nil
 	})
 	return answer, err

@@ -37,6 +37,11 @@ type request struct {
 }
 
 func (s *Store) read(r *http.Request) (*request, error) {
+	select {
+	case <-s.closing:
+		return nil, closed()
+	default:
+	}
 	segments, err := split(r.URL.EscapedPath())
 	if err != nil {
 		return nil, err
@@ -110,6 +115,23 @@ func (r *request) is(header string) bool { return strings.EqualFold(r.header.Get
 
 // minimal tells that the client wants no body back from a write.
 func (r *request) minimal() bool { return strings.EqualFold(r.header.Get("Prefer"), "return=minimal") }
+
+// checkMatch applies If-Match to a resource that is to be changed.
+func (r *request) checkMatch(etag string) error {
+	if match := r.header.Get("If-Match"); match != "" && match != "*" && match != etag {
+		return preconditionFailed()
+	}
+	return nil
+}
+
+// unlessKnown gives 304 instead of an answer that If-None-Match says the client
+// has.
+func (r *request) unlessKnown(answer *reply) *reply {
+	if match := r.header.Get("If-None-Match"); match == "*" || match == answer.etag {
+		return &reply{status: http.StatusNotModified, etag: answer.etag, lsn: answer.lsn, charge: chargeRead(0)}
+	}
+	return answer
+}
 
 func parseObject(text []byte) (value.Object, error) {
 	v, err := value.Parse(text)

@@ -77,7 +77,7 @@ func (s *Store) readResource(r *request) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return resourceReply(http.StatusOK, found, chargeMetadata), nil
+	return r.unlessKnown(resourceReply(http.StatusOK, found, chargeMetadata)), nil
 }
 
 // listResources gives all of a feed or, to a POST, what a query finds in it, on
@@ -195,8 +195,8 @@ func (s *Store) replaceResource(r *request) (*reply, error) {
 		if err != nil {
 			return nil, err
 		}
-		if match := r.header.Get("If-Match"); match != "" && match != "*" && match != property(old, "_etag") {
-			return nil, preconditionFailed()
+		if err := r.checkMatch(property(old, "_etag")); err != nil {
+			return nil, err
 		}
 		settled, err := kindOf(r.resourceType).settle(old, definition)
 		if err != nil {
@@ -209,7 +209,11 @@ func (s *Store) replaceResource(r *request) (*reply, error) {
 // deleteResource deletes a container, or a database with its containers.
 func (s *Store) deleteResource(r *request) (*reply, error) {
 	return s.define(http.StatusNoContent, func(tx *bolt.Tx, now *catalog) (value.Object, error) {
-		if _, err := now.find(r.key()); err != nil {
+		old, err := now.find(r.key())
+		if err == nil {
+			err = r.checkMatch(property(old, "_etag"))
+		}
+		if err != nil {
 			return nil, err
 		}
 		keys := []string{r.key()}
