@@ -49,7 +49,7 @@ func (s *Store) position(token, binding string, q *query.Query) (position, error
 	fields, err := parseObject(payload)
 	take, _ := fields.Get("take").(float64)
 	p := position{rank: rank{key: []byte(property(fields, "key"))}, take: int(take)}
-	for i := range q.OrderBy {
+	for i := range len(q.Keys(nil)) {
 		p.sort = append(p.sort, fields.Get(strconv.Itoa(i)))
 	}
 	return p, err

@@ -2,7 +2,6 @@ package localcosmos
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -101,7 +100,7 @@ func (x *execution) add(e entry) bool {
 	case !x.query.Matches(e.item):
 	case x.query.Aggregates():
 		x.totals.Add(e.item)
-	case len(x.query.OrderBy) > 0:
+	case x.query.Sorts():
 		e.sort = x.query.Keys(e.item)
 		x.unsorted = append(x.unsorted, e)
 	default:
@@ -164,8 +163,13 @@ func (x *execution) repeats(v any) bool {
 	return repeated
 }
 
+// compare orders items. With DISTINCT, items of one result are the same.
 func (x *execution) compare(a, b rank) int {
-	return cmp.Or(x.query.CompareKeys(a.sort, b.sort), bytes.Compare(a.key, b.key))
+	c := x.query.CompareKeys(a.sort, b.sort)
+	if c == 0 && !x.query.Distinct {
+		c = bytes.Compare(a.key, b.key)
+	}
+	return c
 }
 
 func (x *execution) reply(rid, name string) *reply {

@@ -50,20 +50,27 @@ func (q *Query) Aggregates() bool { return len(q.aggregates) > 0 }
 // the item adds nothing to the result.
 func (q *Query) Project(item any) any { return q.projection.eval(item) }
 
-// Keys gives what ORDER BY sorts an item by.
+// Sorts tells that results have an order of their own, which Keys gives.
+func (q *Query) Sorts() bool { return q.Distinct || len(q.OrderBy) > 0 }
+
+// Keys gives what ORDER BY sorts an item by. After that DISTINCT sorts by the
+// result.
 func (q *Query) Keys(item any) []any {
-	keys := make([]any, len(q.OrderBy))
-	for i, order := range q.OrderBy {
-		keys[i] = value.At(item, order.Path)
+	var keys []any
+	for _, order := range q.OrderBy {
+		keys = append(keys, value.At(item, order.Path))
+	}
+	if q.Distinct {
+		keys = append(keys, q.Project(item))
 	}
 	return keys
 }
 
 // CompareKeys orders two results of Keys.
 func (q *Query) CompareKeys(a, b []any) int {
-	for i, order := range q.OrderBy {
+	for i := range a {
 		c := value.Compare(a[i], b[i])
-		if order.Desc {
+		if i < len(q.OrderBy) && q.OrderBy[i].Desc {
 			c = -c
 		}
 		if c != 0 {
