@@ -3,7 +3,6 @@ package query
 import (
 	"math"
 	"regexp"
-	"slices"
 	"unicode/utf8"
 
 	"switchboard/shared/localcosmos/internal/value"
@@ -214,12 +213,14 @@ func (p *parser) member() (key string, e expression) {
 func (p *parser) members(read func() (string, expression)) expression {
 	var names []string
 	var values []expression
+	taken := map[string]bool{}
 	p.list(func() {
 		t := p.ahead
 		name, e := read()
-		if slices.Contains(names, name) {
+		if taken[name] {
 			p.failAt(t, codeSyntax, "an object has two properties called %q", name)
 		}
+		taken[name] = true
 		names, values = append(names, name), append(values, e)
 	})
 	return apply("{", object(names), values...)
