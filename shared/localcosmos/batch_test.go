@@ -116,6 +116,31 @@ func TestBatchFails(t *testing.T) {
 	}
 }
 
+// A batch that fails gives unique keys back to the items that had them before.
+func TestBatchGivesUniqueKeysBack(t *testing.T) {
+	c, ctx := items(t, azcosmos.ContainerProperties{UniqueKeyPolicy: &azcosmos.UniqueKeyPolicy{
+		UniqueKeys: []azcosmos.UniqueKey{{Paths: []string{"/u"}}}}}), t.Context()
+	create(t, c, "a", `{"id":"x","pk":"a","u":1}`)
+	create(t, c, "a", `{"id":"y","pk":"a","u":2}`)
+	batch := c.NewTransactionalBatch(pk("a"))
+	batch.DeleteItem("x", nil)
+	batch.UpsertItem([]byte(`{"id":"y","pk":"a","u":3}`), nil)
+	batch.CreateItem([]byte(`{"id":"z","pk":"a","u":1}`), nil)
+	batch.UpsertItem([]byte(`{"id":"z","pk":"a","u":2}`), nil)
+	batch.ReadItem("none", nil)
+	result, err := c.ExecuteTransactionalBatch(ctx, batch, nil)
+	ok(t, err)
+	if result.Success {
+		t.Fatal("the batch succeeded")
+	}
+	for u, want := range map[int]int{1: http.StatusConflict, 2: http.StatusConflict, 3: 0} {
+		_, err := c.CreateItem(ctx, pk("a"), fmt.Appendf(nil, `{"id":"new","pk":"a","u":%d}`, u), nil)
+		if status(err) != want {
+			t.Errorf("u of %d: %v, want %d", u, err, want)
+		}
+	}
+}
+
 // "Service quotas": 100 operations and 2 MB a batch.
 func TestBatchLimits(t *testing.T) {
 	c, ctx := items(t, azcosmos.ContainerProperties{}), t.Context()

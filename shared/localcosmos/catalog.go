@@ -82,7 +82,10 @@ func (s *Store) define(status int, change func(*bolt.Tx, *catalog) (value.Object
 		}
 		next, err = readCatalog(tx)
 		return err
-	}, func() { s.catalog.Store(next) })
+	}, func() {
+		s.catalog.Store(next)
+		clear(s.writer.unique) // what counts as expired may have changed
+	})
 	switch {
 	case err != nil:
 		return nil, err

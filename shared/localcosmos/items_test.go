@@ -366,6 +366,51 @@ func TestUniqueKeys(t *testing.T) {
 	create(t, c, "a", `{"id":"5","pk":"a","mail":"m","first":"g"}`)
 }
 
+// What had expired comes back where TTL is switched off, and then has its unique
+// key again.
+func TestUniqueKeyComesBack(t *testing.T) {
+	now, ttl := time.Now(), int32(60)
+	store := open(t, localcosmos.Options{Now: func() time.Time { return now }})
+	c := container(t, connect(t, "http://cosmos.local", store.Key(), store), azcosmos.ContainerProperties{
+		DefaultTimeToLive: &ttl, UniqueKeyPolicy: &azcosmos.UniqueKeyPolicy{UniqueKeys: []azcosmos.UniqueKey{{Paths: []string{"/u"}}}}})
+	for _, u := range []string{"1", "2"} {
+		_, err := c.UpsertItem(t.Context(), pk("a"), []byte(`{"id":"x","pk":"a","u":`+u+`}`), nil)
+		ok(t, err)
+	}
+	create(t, c, "a", `{"id":"y","pk":"a","u":1}`)
+	now = now.Add(time.Minute)
+	create(t, c, "a", `{"id":"brief","pk":"a","u":1}`)
+	_, err := c.DeleteItem(t.Context(), pk("a"), "brief", nil)
+	ok(t, err)
+	read, err := c.Read(t.Context(), nil)
+	ok(t, err)
+	read.ContainerProperties.DefaultTimeToLive = nil
+	_, err = c.Replace(t.Context(), *read.ContainerProperties, nil)
+	ok(t, err)
+	for _, u := range []string{"1", "2"} {
+		_, err := c.CreateItem(t.Context(), pk("a"), []byte(`{"id":"z","pk":"a","u":`+u+`}`), nil)
+		refused(t, err, http.StatusConflict, "Unique")
+	}
+}
+
+// The values that items had once are forgotten after a while, and those that
+// they have are not.
+func TestUniqueKeysOfManyWrites(t *testing.T) {
+	c, ctx := items(t, azcosmos.ContainerProperties{UniqueKeyPolicy: &azcosmos.UniqueKeyPolicy{
+		UniqueKeys: []azcosmos.UniqueKey{{Paths: []string{"/u"}}}}}), t.Context()
+	create(t, c, "a", `{"id":"x","pk":"a","u":"x"}`)
+	for n := range 1200 {
+		_, err := c.UpsertItem(ctx, pk("a"), fmt.Appendf(nil, `{"id":"y","pk":"a","u":%d}`, n), nil)
+		ok(t, err)
+	}
+	for u, want := range map[string]int{`"x"`: http.StatusConflict, "1199": http.StatusConflict, "1198": 0, "0": 0} {
+		_, err := c.CreateItem(ctx, pk("a"), fmt.Appendf(nil, `{"id":"new%d","pk":"a","u":%s}`, len(u), u), nil)
+		if status(err) != want {
+			t.Errorf("u of %s: %v, want %d", u, err, want)
+		}
+	}
+}
+
 // "Serialization": the store changes a document's numbers to doubles, as the
 // service does, and nothing else.
 func TestDocumentsKeepTheirShape(t *testing.T) {

@@ -2,6 +2,7 @@ package localcosmos
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -163,13 +164,11 @@ func (g *stage) set(id string, r *record) error {
 // rollback undoes the request's part of the transaction and gives cause back.
 // An error that is no failure makes the whole transaction be dropped.
 func (g *stage) rollback(cause error) error {
-	if len(g.done) > 0 {
-		delete(g.writer.unique, g.c.number)
-	}
+	index := g.writer.unique[g.c.number]
 	for _, done := range slices.Backward(g.done) {
 		err := g.docs.Delete(done.key)
 		if done.old != nil {
-			err = g.docs.Put(done.key, done.old)
+			err = errors.Join(g.docs.Put(done.key, done.old), g.noteUnique(index, done.key, decodeRecord(done.old)))
 		}
 		if err != nil {
 			return fmt.Errorf("localcosmos: undo: %w", err)

@@ -10,9 +10,12 @@ import (
 // uniqueIndex tells for the values of unique keys under which key of the file
 // lies the item that took them last. That item may be gone since, or have other
 // values now, so whoever asks has to look at it. The index is made from the
-// container's items by the first write that needs it and is not kept in the
-// file.
-type uniqueIndex map[string]string
+// container's items by the first write that needs it, anew when it has more than
+// limit entries because many are gone, and is not kept in the file.
+type uniqueIndex struct {
+	holders map[string]string
+	limit   int
+}
 
 // claim notes the values that an item takes, or refuses what another item in
 // its partition has; a missing property counts as null ("Unique key
@@ -21,21 +24,21 @@ func (g *stage) claim(id string, item value.Object) error {
 	if len(g.c.uniqueKeys) == 0 {
 		return nil
 	}
-	index, err := g.uniqueIndex()
+	holders, err := g.uniqueHolders()
 	if err != nil {
 		return err
 	}
 	own := g.key.record(id)
 	taken := g.c.uniqueValues(own, item)
 	for _, values := range taken {
-		if holder := index[values]; holder != string(own) {
+		if holder := holders[values]; holder != string(own) {
 			if err := g.checkFree([]byte(holder), values); err != nil {
 				return err
 			}
 		}
 	}
 	for _, values := range taken {
-		index[values] = string(own)
+		holders[values] = string(own)
 	}
 	return nil
 }
@@ -53,25 +56,35 @@ func (g *stage) checkFree(key []byte, values string) error {
 	return err
 }
 
-func (g *stage) uniqueIndex() (uniqueIndex, error) {
-	if index := g.writer.unique[g.c.number]; index != nil {
-		return index, nil
+func (g *stage) uniqueHolders() (map[string]string, error) {
+	index, ok := g.writer.unique[g.c.number]
+	if ok && len(index.holders) <= index.limit {
+		return index.holders, nil
 	}
-	index := uniqueIndex{}
+	index.holders = map[string]string{}
 	for key, r := range records(g.docs, nil) {
-		if g.c.expired(r, g.now) {
-			continue
-		}
-		item, err := parseObject(r.json)
-		if err != nil {
+		if err := g.noteUnique(index, key, r); err != nil {
 			return nil, err
 		}
-		for _, values := range g.c.uniqueValues(key, item) {
-			index[values] = string(key)
-		}
 	}
+	index.limit = 2*len(index.holders) + 1000
 	g.writer.unique[g.c.number] = index
-	return index, nil
+	return index.holders, nil
+}
+
+// noteUnique takes what an item has into the index, if there is one.
+func (g *stage) noteUnique(index uniqueIndex, key []byte, r *record) error {
+	if index.holders == nil || g.c.expired(r, g.now) {
+		return nil
+	}
+	item, err := parseObject(r.json)
+	if err != nil {
+		return err
+	}
+	for _, values := range g.c.uniqueValues(key, item) {
+		index.holders[values] = string(key)
+	}
+	return nil
 }
 
 // uniqueValues gives, for each unique key, the partition of an item and its
