@@ -120,6 +120,17 @@ func (c *catalog) find(key string) (value.Object, error) {
 	return found, nil
 }
 
+// findToChange gives the resource that a path names, unless If-Match says that
+// the client knows an older one.
+func (c *catalog) findToChange(r *request) (value.Object, error) {
+	found, err := c.find(r.key())
+	match := r.header.Get("If-Match")
+	if err == nil && match != "" && match != "*" && match != property(found, "_etag") {
+		err = preconditionFailed()
+	}
+	return found, err
+}
+
 // container gives what a path names, or in which what it names lies.
 func (c *catalog) container(r *request) (*container, error) {
 	if found := c.containers["colls/"+r.db+"/"+r.coll]; found != nil {

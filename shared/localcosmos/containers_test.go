@@ -139,6 +139,9 @@ func TestReplacedContainer(t *testing.T) {
 			t.Errorf("with %s: %d", twice, response.StatusCode)
 		}
 	}
+	if response := send(t, store, "DELETE", path, "", "If-Match", `"other"`); response.StatusCode != 412 {
+		t.Errorf("delete with another etag: %d", response.StatusCode)
+	}
 	old, replaced := []byte(bodyOf(t, before)), []byte(bodyOf(t, send(t, store, "GET", path, "")))
 	for _, name := range []string{"_rid", "_self", "_docs", "_sprocs", "_triggers", "_udfs", "_conflicts"} {
 		if is, was := member[string](t, replaced, name), member[string](t, old, name); is != was {

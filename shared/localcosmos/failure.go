@@ -68,10 +68,6 @@ func conflict() *failure {
 	return refuse(http.StatusConflict, 0, "Entity with the specified id already exists in the system.")
 }
 
-func uniqueConflict() *failure {
-	return refuse(http.StatusConflict, 0, "Unique index constraint violation.")
-}
-
 func preconditionFailed() *failure {
 	return refuse(http.StatusPreconditionFailed, 0, "One of the specified pre-condition is not met.")
 }

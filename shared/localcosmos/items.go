@@ -143,7 +143,7 @@ func (s *Store) prepare(op *operation, c *container, key partitionKey, text []by
 		return err
 	}
 	if inBody != key {
-		return keyMismatch()
+		return refuse(http.StatusBadRequest, 1001, "PartitionKey extracted from document doesn't match the one specified in the header.")
 	}
 	return nil
 }

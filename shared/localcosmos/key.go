@@ -1,7 +1,6 @@
 package localcosmos
 
 import (
-	"slices"
 	"strings"
 
 	bolt "go.etcd.io/bbolt"
@@ -64,12 +63,12 @@ func (c *container) bodyKey(item value.Object) (partitionKey, error) {
 	return c.newKey(components)
 }
 
+// newKey makes a key of its components, which it may change.
 func (c *container) newKey(components []any) (partitionKey, error) {
 	limit := maxSmallKey
 	if c.largeKeys {
 		limit = maxLargeKey
 	}
-	normal := slices.Clone(components)
 	for i, component := range components {
 		text, _ := component.(string)
 		switch {
@@ -78,10 +77,10 @@ func (c *container) newKey(components []any) (partitionKey, error) {
 		case value.Rank(component) > value.Rank(""):
 			return "", badRequest("A partition key value is a string, number, boolean or null.")
 		case value.IsUndefined(component):
-			normal[i] = value.Object{}
+			components[i] = value.Object{}
 		}
 	}
-	key := value.Append(nil, normal)
+	key := value.Append(nil, components)
 	if len(key) > maxStoredKey {
 		return "", unsupported("partition keys of more than %d bytes in JSON", maxStoredKey)
 	}
@@ -103,12 +102,6 @@ func (k partitionKey) prefix() []byte {
 
 // record is the key under which an item lies.
 func (k partitionKey) record(id string) []byte { return append(k.prefix(), id...) }
-
-func keyMismatch() *failure {
-	f := badRequest("PartitionKey extracted from document doesn't match the one specified in the header.")
-	f.substatus = 1001
-	return f
-}
 
 // checkID applies the service's rules to an item's id, and in strict mode
 // refuses what the service accepts and cannot read back.

@@ -185,11 +185,10 @@ func (l *list) add(text []byte) {
 
 // reply wraps the texts as every list is.
 func (l *list) reply(rid, name string) *reply {
-	body := make([]byte, 0, len(l.texts)+len(rid)+64)
 	return &reply{
 		status: http.StatusOK,
 		charge: chargeMetadata,
-		body:   fmt.Appendf(body, `{"_rid":%q,%q:[%s],"_count":%d}`, rid, name, l.texts, l.count),
+		body:   fmt.Appendf(nil, `{"_rid":%q,%q:[%s],"_count":%d}`, rid, name, l.texts, l.count),
 		extra:  map[string]string{"X-Ms-Item-Count": strconv.Itoa(l.count)},
 	}
 }

@@ -1,7 +1,6 @@
 package localcosmos
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"io"
@@ -59,16 +58,14 @@ func readBody(r *http.Request) ([]byte, error) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil, nil
 	}
-	var body bytes.Buffer
-	body.Grow(int(min(max(r.ContentLength, 0), maxRequest)) + bytes.MinRead)
-	n, err := body.ReadFrom(io.LimitReader(r.Body, maxRequest+1))
-	switch {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxRequest+1))
+	switch n := len(body); {
 	case n > maxRequest:
 		return nil, tooLarge()
-	case err != nil || n < r.ContentLength:
+	case err != nil || int64(n) < r.ContentLength:
 		return nil, badRequest("The body could not be read, or is shorter than its Content-Length.")
 	}
-	return body.Bytes(), nil
+	return body, nil
 }
 
 // base is the address under which the client reached the store.
@@ -115,14 +112,6 @@ func (r *request) is(header string) bool { return strings.EqualFold(r.header.Get
 
 // minimal tells that the client wants no body back from a write.
 func (r *request) minimal() bool { return strings.EqualFold(r.header.Get("Prefer"), "return=minimal") }
-
-// checkMatch applies If-Match to a resource that is to be changed.
-func (r *request) checkMatch(etag string) error {
-	if match := r.header.Get("If-Match"); match != "" && match != "*" && match != etag {
-		return preconditionFailed()
-	}
-	return nil
-}
 
 // unlessKnown gives 304 instead of an answer that If-None-Match says the client
 // has.

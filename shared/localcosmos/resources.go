@@ -191,11 +191,8 @@ func (s *Store) replaceResource(r *request) (*reply, error) {
 		return nil, err
 	}
 	return s.define(http.StatusOK, func(tx *bolt.Tx, now *catalog) (value.Object, error) {
-		old, err := now.find(r.key())
+		old, err := now.findToChange(r)
 		if err != nil {
-			return nil, err
-		}
-		if err := r.checkMatch(property(old, "_etag")); err != nil {
 			return nil, err
 		}
 		settled, err := kindOf(r.resourceType).settle(old, definition)
@@ -209,11 +206,7 @@ func (s *Store) replaceResource(r *request) (*reply, error) {
 // deleteResource deletes a container, or a database with its containers.
 func (s *Store) deleteResource(r *request) (*reply, error) {
 	return s.define(http.StatusNoContent, func(tx *bolt.Tx, now *catalog) (value.Object, error) {
-		old, err := now.find(r.key())
-		if err == nil {
-			err = r.checkMatch(property(old, "_etag"))
-		}
-		if err != nil {
+		if _, err := now.findToChange(r); err != nil {
 			return nil, err
 		}
 		keys := []string{r.key()}

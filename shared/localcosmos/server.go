@@ -105,7 +105,6 @@ func (answer *reply) headers(r *http.Request) http.Header {
 		lsn := strconv.FormatUint(answer.lsn, 10)
 		header["Lsn"] = []string{lsn}
 		header["X-Ms-Session-Token"] = []string{"0:-1#" + lsn}
-		header["X-Ms-Global-Committed-Lsn"] = []string{lsn}
 	}
 	for name, v := range answer.extra {
 		header[name] = []string{v}

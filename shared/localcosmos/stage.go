@@ -82,38 +82,28 @@ func (g *stage) do(op operation) (outcome, error) {
 		return outcome{}, op.fault
 	}
 	old := g.c.find(g.docs, g.key.record(op.id), g.now)
-	if old == nil {
-		return g.doNew(op)
-	}
-	switch op.kind {
-	case "Create":
+	switch {
+	case old == nil && (op.kind == "Create" || op.kind == "Upsert"):
+		// Whatever an upsert's If-Match says, which the service heeds for items
+		// that exist (azure-cosmos-dotnet-v3 issue 1698).
+		return g.put(http.StatusCreated, op, g.write)
+	case old == nil:
+		return outcome{}, notFound()
+	case op.kind == "Create":
 		return outcome{}, conflict()
-	case "Read":
+	case op.kind == "Read":
 		return g.read(op, old), nil
-	}
-	if op.ifMatch != "" && op.ifMatch != "*" && op.ifMatch != g.c.etagOf(old) {
+	case op.ifMatch != "" && op.ifMatch != "*" && op.ifMatch != g.c.etagOf(old):
 		return outcome{}, preconditionFailed()
-	}
-	switch op.kind {
-	case "Delete":
+	case op.kind == "Delete":
 		return outcome{status: http.StatusNoContent, charge: chargeWrite(len(old.json), 0)}, g.set(op.id, nil)
-	case "Patch":
+	case op.kind == "Patch":
 		var err error
 		if op.item, err = op.patch.apply(g.c, g.key, old); err != nil {
 			return outcome{}, err
 		}
 	}
 	return g.put(http.StatusOK, op, old.born)
-}
-
-// doNew performs an operation on an item that is not there. An upsert creates
-// it whatever its If-Match says, which the service heeds for items that exist
-// (azure-cosmos-dotnet-v3 issue 1698).
-func (g *stage) doNew(op operation) (outcome, error) {
-	if op.kind == "Create" || op.kind == "Upsert" {
-		return g.put(http.StatusCreated, op, g.write)
-	}
-	return outcome{}, notFound()
 }
 
 // read copies the item, which the answer needs longer than the transaction

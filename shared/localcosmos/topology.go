@@ -3,18 +3,17 @@ package localcosmos
 import (
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"switchboard/shared/localcosmos/internal/value"
 )
 
 // accountDocument is the account in the shape of Microsoft's emulator, whose
-// region this is, for a host and the address that leads to it.
+// name and region these are, for the address that leads to it.
 const accountDocument = `{
-	"_self": "", "id": %[1]s, "_rid": %[1]s, "media": "//media/", "addresses": "//addresses/", "_dbs": "//dbs/",
-	"writableLocations": [{"name": "South Central US", "databaseAccountEndpoint": %[2]s}],
-	"readableLocations": [{"name": "South Central US", "databaseAccountEndpoint": %[2]s}],
+	"_self": "", "id": "localhost", "_rid": "localhost", "media": "//media/", "addresses": "//addresses/", "_dbs": "//dbs/",
+	"writableLocations": [{"name": "South Central US", "databaseAccountEndpoint": %[1]s}],
+	"readableLocations": [{"name": "South Central US", "databaseAccountEndpoint": %[1]s}],
 	"enableMultipleWriteLocations": false,
 	"userReplicationPolicy": {"asyncReplication": false, "minReplicaSetSize": 1, "maxReplicasetSize": 4},
 	"userConsistencyPolicy": {"defaultConsistencyLevel": "Strong"},
@@ -26,11 +25,7 @@ const accountDocument = `{
 // account answers what SDKs ask first. The one location has the address that
 // the client used: SDKs send everything else to what is named here.
 func (s *Store) account(r *request) (*reply, error) {
-	name := "localcosmos"
-	if u, err := url.Parse(r.host); err == nil && u.Hostname() != "" {
-		name = u.Hostname()
-	}
-	body := fmt.Appendf(nil, accountDocument, value.Append(nil, name), value.Append(nil, r.host+"/"))
+	body := fmt.Appendf(nil, accountDocument, value.Append(nil, r.host+"/"))
 	return &reply{status: http.StatusOK, body: body}, nil
 }
 

@@ -2,6 +2,7 @@ package localcosmos
 
 import (
 	"bytes"
+	"errors"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -33,28 +34,24 @@ func (s *Store) purge() {
 }
 
 // purgeContainer gives up on a container at the first fault: the next round
-// tries again, and requests see a fault of the file by themselves.
+// tries again, and requests see a fault of the file by themselves. The change
+// feed knows nothing of it, so its commits do not count.
 func (s *Store) purgeContainer(c *container) {
-	for c.defaultTTL != 0 {
-		var keys [][]byte
-		err := s.view(func(tx *bolt.Tx) error {
-			keys = c.expiredKeys(tx.Bucket(c.docs), s.options.Now())
-			return nil
-		})
-		if err != nil || len(keys) == 0 {
-			return
-		}
-		err = s.update(func(tx *bolt.Tx) error { return c.purgeKeys(tx.Bucket(c.docs), keys, s.options.Now()) }, nil)
-		if err != nil {
-			return
-		}
+	var err error
+	for c.defaultTTL != 0 && err == nil {
+		err = s.update(func(tx *bolt.Tx) error {
+			docs := tx.Bucket(c.docs)
+			if docs == nil {
+				return ownerNotFound()
+			}
+			return c.purgeSome(docs, s.options.Now())
+		}, nil)
 	}
 }
 
-func (c *container) expiredKeys(docs *bolt.Bucket, now time.Time) (keys [][]byte) {
-	if docs == nil {
-		return nil // the container is gone
-	}
+// purgeSome fails where there is nothing to purge, so that nothing is committed.
+func (c *container) purgeSome(docs *bolt.Bucket, now time.Time) (err error) {
+	var keys [][]byte
 	for key, r := range records(docs, nil) {
 		if len(keys) == purgeBatch {
 			break
@@ -63,22 +60,11 @@ func (c *container) expiredKeys(docs *bolt.Bucket, now time.Time) (keys [][]byte
 			keys = append(keys, bytes.Clone(key))
 		}
 	}
-	return keys
-}
-
-// purgeKeys removes records that are still expired. The change feed knows
-// nothing of it, so it is no commit that counts.
-func (c *container) purgeKeys(docs *bolt.Bucket, keys [][]byte, now time.Time) error {
-	if docs == nil {
-		return ownerNotFound()
+	if len(keys) == 0 {
+		return notFound()
 	}
 	for _, key := range keys {
-		if c.find(docs, key, now) != nil {
-			continue
-		}
-		if err := docs.Delete(key); err != nil {
-			return err
-		}
+		err = errors.Join(err, docs.Delete(key))
 	}
-	return nil
+	return err
 }

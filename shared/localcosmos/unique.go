@@ -2,6 +2,7 @@ package localcosmos
 
 import (
 	"bytes"
+	"net/http"
 	"slices"
 
 	"switchboard/shared/localcosmos/internal/value"
@@ -51,7 +52,7 @@ func (g *stage) checkFree(key []byte, values string) error {
 	}
 	item, err := parseObject(r.json)
 	if err == nil && slices.Contains(g.c.uniqueValues(key, item), values) {
-		err = uniqueConflict()
+		err = refuse(http.StatusConflict, 0, "Unique index constraint violation.")
 	}
 	return err
 }

@@ -50,7 +50,7 @@ func (q *Query) Aggregates() bool { return len(q.aggregates) > 0 }
 // the item adds nothing to the result.
 func (q *Query) Project(item any) any { return q.projection.eval(item) }
 
-// Sorts tells that results have an order of their own, which Keys gives.
+// Sorts tells that results have an order, which Keys gives.
 func (q *Query) Sorts() bool { return q.Distinct || len(q.OrderBy) > 0 }
 
 // Keys gives what ORDER BY sorts an item by. After that DISTINCT sorts by the
