@@ -38,7 +38,7 @@ func (s *Store) batch(r *request, c *container) (*reply, error) {
 		lines[i] = batchResult{Status: done.status, Charge: done.charge}
 		if done.item != nil {
 			lines[i].ETag = c.etagOf(done.item)
-			if !r.minimal() {
+			if !r.minimal() || operations[i].kind == "Read" {
 				lines[i].Body = done.item.json
 			}
 		}

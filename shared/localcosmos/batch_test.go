@@ -1,13 +1,17 @@
 package localcosmos_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/data/azcosmos"
 	"github.com/google/go-cmp/cmp"
+
+	"switchboard/shared/localcosmos"
 )
 
 func statuses(r azcosmos.TransactionalBatchResponse) []int32 {
@@ -55,6 +59,48 @@ func TestBatch(t *testing.T) {
 		_, err = c.ReadItem(ctx, pk("a"), "old", nil)
 		refused(t, err, http.StatusNotFound, "")
 	})
+}
+
+// azcosmos, TransactionalBatchOptions: without content on write the operations
+// "will have no body, except when they are Read operations". A read heeds
+// If-None-Match. The charge is that of all.
+func TestBatchOnTheWire(t *testing.T) {
+	store, _ := feedStore(t, localcosmos.Options{})
+	batch := func(operations, prefer string) (results []struct {
+		StatusCode, SubStatusCode int
+		RequestCharge             float64
+		ETag                      string
+		ResourceBody              json.RawMessage
+	}, status int, charge float64) {
+		response := send(t, store, "POST", docs, operations, "x-ms-cosmos-is-batch-request", "True", "x-ms-cosmos-batch-atomic", "True", "Prefer", prefer)
+		charge, err := strconv.ParseFloat(response.Header.Get("x-ms-request-charge"), 64)
+		ok(t, err)
+		if text := bodyOf(t, response); response.StatusCode < 400 {
+			ok(t, json.Unmarshal([]byte(text), &results))
+		}
+		return results, response.StatusCode, charge
+	}
+	const operations = `[{"operationType":"Upsert","resourceBody":{"id":"x","pk":"a"}},{"operationType":"Read","id":"x"}]`
+	for prefer, withBody := range map[string]bool{"": true, "return=minimal": false} {
+		results, _, charge := batch(operations, prefer)
+		if (results[0].ResourceBody != nil) != withBody || results[1].ResourceBody == nil || charge != results[0].RequestCharge+results[1].RequestCharge {
+			t.Errorf("Prefer %q, charge %v: %+v", prefer, charge, results)
+		}
+	}
+	results, _, _ := batch(`[{"operationType":"Read","id":"x"}]`, "")
+	results, status, _ := batch(fmt.Sprintf(`[{"operationType":"Read","id":"x","ifNoneMatch":%q}]`, results[0].ETag), "")
+	if status != http.StatusOK || results[0].StatusCode != http.StatusNotModified || results[0].ResourceBody != nil {
+		t.Errorf("If-None-Match: %d %+v", status, results)
+	}
+	results, _, _ = batch(`[{"operationType":"Create","resourceBody":{"id":"y","pk":"b"}}]`, "")
+	if results[0].StatusCode != http.StatusBadRequest || results[0].SubStatusCode != 1001 {
+		t.Errorf("another partition: %+v", results)
+	}
+	for _, faulty := range []string{`[]`, `null`, `{}`, `[{"operationType":"Read"}]`, `[{"operationType":"Delete","id":""}]`, `[{"operationType":"Query","id":"x"}]`} {
+		if _, status, _ := batch(faulty, ""); status != http.StatusBadRequest {
+			t.Errorf("%s: %d", faulty, status)
+		}
+	}
 }
 
 // A batch that only reads commits nothing.
@@ -150,6 +196,15 @@ func TestBatchLimits(t *testing.T) {
 	}
 	_, err := c.ExecuteTransactionalBatch(ctx, batch, nil)
 	refused(t, err, http.StatusBadRequest, "101")
+	batch = c.NewTransactionalBatch(pk("full"))
+	for range 100 { // one item again and again
+		batch.UpsertItem([]byte(`{"id":"x","pk":"full"}`), nil)
+	}
+	result, err := c.ExecuteTransactionalBatch(ctx, batch, nil)
+	ok(t, err)
+	if !result.Success || result.OperationResults[98].ETag == result.OperationResults[99].ETag {
+		t.Errorf("100 operations: %+v", result.OperationResults[98:])
+	}
 	batch = c.NewTransactionalBatch(pk("a"))
 	for i := range 3 {
 		batch.UpsertItem(fmt.Appendf(nil, `{"id":"%d","pk":"a","d":"%s"}`, i, strings.Repeat("x", 700<<10)), nil)

@@ -95,6 +95,42 @@ func TestChangeFeedLatestVersion(t *testing.T) {
 	}
 }
 
+// "Service quotas": an answer has up to 4 MB, so a page may be short.
+func TestChangeFeedLargePages(t *testing.T) {
+	store, c := feedStore(t, localcosmos.Options{})
+	for i := range 5 {
+		create(t, c, "a", fmt.Sprintf(`{"id":"%d","pk":"a","d":"%s"}`, i, strings.Repeat("x", 3<<19)))
+	}
+	first, etag := feed(t, store, everyKey, "")
+	second, etag := feed(t, store, everyKey, etag)
+	third, _ := feed(t, store, everyKey, etag)
+	if ids(first) != "0 1" || ids(second) != "2 3" || ids(third) != "4" {
+		t.Errorf("pages %q, %q, %q", ids(first), ids(second), ids(third))
+	}
+}
+
+// The feed of a container is not another's, though both are as old, nor is a
+// continuation.
+func TestContainersApart(t *testing.T) {
+	store := open(t, localcosmos.Options{})
+	client, continuation := connect(t, "http://cosmos.local", store.Key(), store), ""
+	for n, name := range []string{"main", "other"} {
+		c := container(t, client, azcosmos.ContainerProperties{ID: name})
+		create(t, c, "a", fmt.Sprintf(`{"id":"%d","pk":"a"}`, 2*n))
+		create(t, c, "a", fmt.Sprintf(`{"id":"%d","pk":"a"}`, 2*n+1))
+		path := "dbs/app/colls/" + name + "/docs"
+		changes := bodyOf(t, send(t, store, "GET", path, "", "A-IM", "Incremental feed"))
+		if want := fmt.Sprintf(`"id":"%d"`, 2*n+1); !strings.Contains(changes, want) {
+			t.Errorf("no %s in the feed of %s: %s", want, name, changes)
+		}
+		page := send(t, store, "GET", path, "", "x-ms-max-item-count", "1", "x-ms-continuation", continuation)
+		if want := map[int]int{0: 200, 1: 400}[n]; page.StatusCode != want {
+			t.Errorf("%s: %d", name, page.StatusCode)
+		}
+		continuation = page.Header.Get("x-ms-continuation")
+	}
+}
+
 // "List documents": If-None-Match * gives what changes from now on.
 func TestChangeFeedFromNow(t *testing.T) {
 	store, c := feedStore(t, localcosmos.Options{})
@@ -200,6 +236,15 @@ func TestChangeFeedRefusals(t *testing.T) {
 	response := send(t, store, "GET", "dbs/app/colls/none/docs", "", "A-IM", "Incremental feed")
 	if response.StatusCode != http.StatusNotFound || response.Header.Get("x-ms-substatus") != "1003" {
 		t.Errorf("a container that is not there: %d/%s", response.StatusCode, response.Header.Get("x-ms-substatus"))
+	}
+}
+
+// An aggregate that is undefined is no result, and is not counted as one.
+func TestUndefinedResult(t *testing.T) {
+	store, _ := feedStore(t, localcosmos.Options{})
+	response := send(t, store, "POST", docs, `{"query":"SELECT VALUE MAX(c.n) FROM c"}`, "x-ms-documentdb-query", "True")
+	if body := bodyOf(t, response); !strings.Contains(body, `"Documents":[],"_count":0`) {
+		t.Error(body)
 	}
 }
 

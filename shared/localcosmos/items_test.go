@@ -32,6 +32,9 @@ func TestItemLifeCycle(t *testing.T) {
 		if member[string](t, created.Value, "_etag") != string(created.ETag) || member[int64](t, created.Value, "_ts") < 1e9 {
 			t.Errorf("system properties of the client's were kept: %s", created.Value)
 		}
+		if n := strings.Count(string(created.Value), `"_etag":`); n != 1 {
+			t.Errorf("_etag occurs %d times: %s", n, created.Value)
+		}
 		for _, name := range []string{"_rid", "_self", "_attachments"} {
 			member[string](t, created.Value, name)
 		}
@@ -265,6 +268,17 @@ func TestHierarchicalKey(t *testing.T) {
 	ok(t, err)
 	_, err = c.ReadItem(ctx, pk("t"), "x", nil)
 	refused(t, err, http.StatusBadRequest, "components")
+	// A part that is missing is not one of another place that is missing.
+	store, err := localcosmos.Open(localcosmos.Options{})
+	ok(t, err)
+	defer store.Close()
+	container(t, connect(t, "http://cosmos.local", store.Key(), store), azcosmos.ContainerProperties{PartitionKeyDefinition: azcosmos.PartitionKeyDefinition{
+		Kind: azcosmos.PartitionKeyKindMultiHash, Version: 2, Paths: []string{"/tenant", "/user"}}})
+	for key, item := range map[string]string{`["t",{}]`: `{"id":"x","tenant":"t"}`, `[{},"t"]`: `{"id":"x","user":"t"}`} {
+		if response := send(t, store, "POST", docs, item, "x-ms-documentdb-partitionkey", key); response.StatusCode != http.StatusCreated {
+			t.Errorf("%s in %s: %d", item, key, response.StatusCode)
+		}
+	}
 	query := "SELECT VALUE c.id FROM c WHERE c.tenant = 't'"
 	if got := rows(t, c, azcosmos.NewPartitionKey(), query, nil); len(got) != 1 {
 		t.Errorf("a prefix in WHERE finds %v", got)
@@ -340,6 +354,17 @@ func TestTimeToLive(t *testing.T) {
 	})
 }
 
+// "Time to live": an item's ttl counts only where the container has a default.
+func TestTimeToLiveIsOff(t *testing.T) {
+	now := time.Now()
+	store := open(t, localcosmos.Options{Now: func() time.Time { return now }})
+	c := container(t, connect(t, "http://cosmos.local", store.Key(), store), azcosmos.ContainerProperties{})
+	create(t, c, "a", `{"id":"x","pk":"a","ttl":1}`)
+	now = now.Add(time.Hour)
+	_, err := c.ReadItem(t.Context(), pk("a"), "x", nil)
+	ok(t, err)
+}
+
 // "Unique key constraints": within a logical partition; a missing property
 // counts as null and takes part.
 func TestUniqueKeys(t *testing.T) {
@@ -348,6 +373,8 @@ func TestUniqueKeys(t *testing.T) {
 	create(t, c, "a", `{"id":"1","pk":"a","mail":"m","first":"f","last":"l"}`)
 	create(t, c, "b", `{"id":"2","pk":"b","mail":"m","first":"f","last":"l"}`)
 	create(t, c, "a", `{"id":"3","pk":"a","mail":"n","first":"f"}`)
+	create(t, c, "a", `{"id":"6","pk":"a","mail":["f","m"],"first":"x"}`)
+	create(t, c, "a", `{"id":"7","pk":"a","mail":"f","first":"m","last":"m"}`)
 	for name, item := range map[string]string{
 		"one path":  `{"id":"4","pk":"a","mail":"m","first":"x"}`,
 		"two paths": `{"id":"4","pk":"a","mail":"o","first":"f","last":"l"}`,
@@ -443,6 +470,11 @@ func TestHeaders(t *testing.T) {
 	}
 	if read.RawResponse.Header.Get("X-Localcosmos-Charge") != "estimate" {
 		t.Error("the charge is not marked as an estimate")
+	}
+	page, err := c.NewQueryItemsPager("SELECT * FROM c", pk("a"), nil).NextPage(ctx)
+	ok(t, err)
+	if page.QueryMetrics == nil || !strings.HasPrefix(*page.QueryMetrics, "retrievedDocumentCount=1;outputDocumentCount=1;") || page.RawResponse.Header.Get("x-ms-session-token") != "0:-1#1" {
+		t.Errorf("a query: %v", page.RawResponse.Header)
 	}
 }
 

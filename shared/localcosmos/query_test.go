@@ -402,6 +402,20 @@ func TestContinuationBinding(t *testing.T) {
 	refused(t, err, http.StatusBadRequest, "continuation")
 }
 
+// A continuation holds what the page ended at, and has to fit into a header.
+func TestContinuationOfLargeValues(t *testing.T) {
+	c := items(t, azcosmos.ContainerProperties{})
+	for i := range 2 {
+		create(t, c, "p", fmt.Sprintf(`{"id":"%d","pk":"p","d":"%s"}`, i, strings.Repeat("x", 16<<10)))
+	}
+	query := "SELECT VALUE c.id FROM c ORDER BY c.d"
+	_, err := allRows(t, c, pk("p"), query, &azcosmos.QueryOptions{PageSizeHint: 1})
+	refused(t, err, http.StatusBadRequest, "8 KB")
+	if got := rows(t, c, pk("p"), query, nil); len(got) != 2 {
+		t.Errorf("on one page: %v", got)
+	}
+}
+
 // "Service quotas": a response has up to 4 MB, so a page may be short.
 func TestLargePages(t *testing.T) {
 	c := items(t, azcosmos.ContainerProperties{})

@@ -88,12 +88,14 @@ func eachMount(t *testing.T, test func(t *testing.T, client *azcosmos.Client)) {
 		store := open(t, localcosmos.Options{})
 		test(t, connect(t, "http://cosmos.local", store.Key(), store))
 	})
-	t.Run("listener", func(t *testing.T) {
-		store := open(t, localcosmos.Options{})
-		server := httptest.NewServer(store)
-		t.Cleanup(server.Close)
-		test(t, connect(t, server.URL, store.Key(), server.Client()))
-	})
+	for name, listen := range map[string]func(http.Handler) *httptest.Server{"listener": httptest.NewServer, "TLS": httptest.NewTLSServer} {
+		t.Run(name, func(t *testing.T) {
+			store := open(t, localcosmos.Options{})
+			server := listen(store)
+			t.Cleanup(server.Close)
+			test(t, connect(t, server.URL, store.Key(), server.Client()))
+		})
+	}
 }
 
 // status gives the HTTP status of an error of azcosmos, or 0.

@@ -172,6 +172,7 @@ func TestUnsupported(t *testing.T) {
 		"change feed mode":  {"GET", docs, ``, []string{"A-IM", "Full-Fidelity Feed"}, "Full-Fidelity"},
 		"hashed ranges":     {"GET", docs, ``, []string{"A-IM", "Incremental feed", "x-ms-start-epk", "1F"}, "x-ms-start-epk"},
 		"query plan":        {"POST", docs, `{}`, []string{"x-ms-cosmos-is-query-plan-request", "True"}, "query-plan"},
+		"post triggers":     {"POST", docs, `{}`, []string{"x-ms-documentdb-post-trigger-include", "t"}, "trigger"},
 		"triggers":          {"POST", docs, `{}`, []string{"x-ms-documentdb-pre-trigger-include", "t"}, "trigger"},
 		"bulk":              {"POST", docs, `[]`, []string{"x-ms-cosmos-is-batch-request", "True", "x-ms-cosmos-batch-atomic", "False"}, "atomic"},
 		"batch member":      {"POST", docs, `[{"operationType":"Read","id":"x","extra":1}]`, []string{"x-ms-cosmos-is-batch-request", "True", "x-ms-cosmos-batch-atomic", "True"}, "extra"},
@@ -240,6 +241,7 @@ func TestFaultyHeaders(t *testing.T) {
 		{query, []string{"x-ms-documentdb-query", "True", "x-ms-continuation", "e30"}, "continuation"},
 		{query, []string{"x-ms-documentdb-query", "True", "x-ms-continuation", "not base64!"}, "continuation"},
 		{query, []string{"x-ms-documentdb-query", "True", "x-ms-start-epk", "05"}, "epk"},
+		{`{"query":"` + strings.Repeat(" ", 512<<10+1) + `"}`, []string{"x-ms-documentdb-query", "True"}, "512 KB"},
 		{`{"query":5}`, []string{"x-ms-documentdb-query", "True"}, "query"},
 	} {
 		response := send(t, store, "POST", docs, test.body, test.headers...)
