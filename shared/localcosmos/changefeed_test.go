@@ -123,6 +123,10 @@ func TestContainersApart(t *testing.T) {
 		if want := fmt.Sprintf(`"id":"%d"`, 2*n+1); !strings.Contains(changes, want) {
 			t.Errorf("no %s in the feed of %s: %s", want, name, changes)
 		}
+		// What is kept of parsed items is the container's too.
+		if got := rows(t, c, pk("a"), "SELECT VALUE c.id FROM c", nil); got[1] != fmt.Sprintf(`"%d"`, 2*n+1) {
+			t.Errorf("%s holds %v", name, got)
+		}
 		page := send(t, store, "GET", path, "", "x-ms-max-item-count", "1", "x-ms-continuation", continuation)
 		if want := map[int]int{0: 200, 1: 400}[n]; page.StatusCode != want {
 			t.Errorf("%s: %d", name, page.StatusCode)

@@ -177,7 +177,11 @@ func TestContainersRefused(t *testing.T) {
 	store := open(t, localcosmos.Options{})
 	_, err := connect(t, "http://cosmos.local", store.Key(), store).CreateDatabase(t.Context(), azcosmos.DatabaseProperties{ID: "app"}, nil)
 	ok(t, err)
+	path16, key10 := strings.Repeat(`"/a",`, 16), strings.Repeat(`{"paths":["/a"]},`, 10)
 	for body, says := range map[string]string{
+		`{"id":"` + strings.Repeat("c", 256) + `","partitionKey":{"paths":["/pk"]}}`:                                    "255",
+		`{"id":"c","partitionKey":{"paths":["/pk"]},"uniqueKeyPolicy":{"uniqueKeys":[{"paths":[` + path16 + `"/b"]}]}}`: "16",
+		`{"id":"c","partitionKey":{"paths":["/pk"]},"uniqueKeyPolicy":{"uniqueKeys":[` + key10 + `{"paths":["/b"]}]}}`:  "10",
 		`{"id":"c"}`:                                                                                                                       "partition key",
 		`{"partitionKey":{"paths":["/pk"]}}`:                                                                                               "'id'",
 		`{"id":"a/b","partitionKey":{"paths":["/pk"]}}`:                                                                                    "id",

@@ -200,6 +200,45 @@ func TestReopen(t *testing.T) {
 	}
 }
 
+// Close comes amid requests: each is answered with what it did or with 503, and
+// what was acknowledged is there after it.
+func TestCloseDuringRequests(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	store, err := localcosmos.Open(localcosmos.Options{Path: path})
+	ok(t, err)
+	c := container(t, connect(t, "http://cosmos.local", store.Key(), store), azcosmos.ContainerProperties{})
+	var written sync.Map
+	var workers sync.WaitGroup
+	for w := range 4 {
+		workers.Go(func() {
+			for n := 0; ; n++ {
+				id := fmt.Sprintf("%d-%d", w, n)
+				_, err := c.CreateItem(t.Context(), pk("a"), fmt.Appendf(nil, `{"id":%q,"pk":"a"}`, id), nil)
+				if err == nil {
+					written.Store(id, true)
+					_, err = c.ReadItem(t.Context(), pk("a"), id, nil)
+				}
+				if err != nil {
+					if status(err) != http.StatusServiceUnavailable {
+						t.Error(err)
+					}
+					return
+				}
+			}
+		})
+	}
+	<-time.After(5 * time.Millisecond)
+	ok(t, store.Close())
+	workers.Wait()
+	store = open(t, localcosmos.Options{Path: path})
+	written.Range(func(id, _ any) bool {
+		if response := send(t, store, "GET", docs+"/"+id.(string), ""); response.StatusCode != http.StatusOK {
+			t.Errorf("%s: %d", id, response.StatusCode)
+		}
+		return true
+	})
+}
+
 // Writers race for one id, and count with read and If-Match: one create wins,
 // no increment is lost.
 func TestConcurrentWriters(t *testing.T) {

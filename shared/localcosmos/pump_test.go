@@ -244,6 +244,28 @@ func TestPumpRefusals(t *testing.T) {
 	})
 }
 
+// A container that is made in the place of another is not the trigger's.
+func TestPumpEndsWithContainer(t *testing.T) {
+	store, c := feedStore(t, localcosmos.Options{})
+	createAll(t, c, "1")
+	p := pump(t, store, localcosmos.Trigger{FromBeginning: true, MaxItems: 1}, func() error {
+		if _, err := c.Delete(t.Context(), nil); err != nil {
+			return err
+		}
+		createAll(t, container(t, connect(t, "http://cosmos.local", store.Key(), store), azcosmos.ContainerProperties{}), "other", "another")
+		return nil
+	})
+	p.want(t, "1")
+	select {
+	case batch := <-p.batches:
+		t.Errorf("the handler got %q of another container", batch)
+	case err := <-p.done:
+		if err == nil || !strings.Contains(err.Error(), "404") {
+			t.Errorf("the pump ended with %v", err)
+		}
+	}
+}
+
 // A closed store ends its pumps.
 func TestPumpEndsWithStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -7,7 +7,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -277,6 +279,39 @@ func TestChunkedBody(t *testing.T) {
 		if response.StatusCode != want {
 			t.Errorf("%d bytes: %d", size, response.StatusCode)
 		}
+	}
+}
+
+// A body that breaks off is no body, also where it is in chunks; HEAD is no
+// method of the service's.
+func TestBrokenRequests(t *testing.T) {
+	store, _ := feedStore(t, localcosmos.Options{})
+	server := httptest.NewServer(store)
+	defer server.Close()
+	const item = `{"id":"x","pk":"a"}`
+	r := newRequest(t, store, "POST", docs, item)
+	for framing, body := range map[string]string{"Content-Length: 99\r\n": item, "Transfer-Encoding: chunked\r\n": "13\r\n" + item + "\r\n"} {
+		connection, err := net.Dial("tcp", server.Listener.Addr().String())
+		ok(t, err)
+		fmt.Fprintf(connection, "POST /%s HTTP/1.1\r\nHost: localhost\r\n%s", docs, framing)
+		ok(t, r.Header.Write(connection))
+		io.WriteString(connection, "\r\n"+body)
+		ok(t, connection.(*net.TCPConn).CloseWrite())
+		answer, err := io.ReadAll(connection)
+		if err != nil || strings.Contains(string(answer), " 201 ") {
+			t.Errorf("%q: %v %s", framing, err, answer)
+		}
+		ok(t, connection.Close())
+	}
+	if response := send(t, store, "GET", docs+"/x", ""); response.StatusCode != http.StatusNotFound {
+		t.Errorf("an item of half a request: %d", response.StatusCode)
+	}
+	head := newRequest(t, store, "HEAD", docs+"/x", "")
+	head.RequestURI, head.URL.Host, head.Host = "", server.Listener.Addr().String(), ""
+	response, err := server.Client().Do(head)
+	ok(t, err)
+	if ok(t, response.Body.Close()); response.StatusCode != http.StatusBadRequest {
+		t.Errorf("HEAD: %d", response.StatusCode)
 	}
 }
 
