@@ -52,6 +52,9 @@ func (s *Store) update(run func(*bolt.Tx) error, then func()) error {
 	w.waiting = nil
 	w.gathering.Unlock()
 	s.commit(group)
+	if !t.done { // a panic ended the commit that it was part of
+		return errors.New("localcosmos: the write was abandoned")
+	}
 	return t.err
 }
 

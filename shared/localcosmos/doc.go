@@ -46,7 +46,7 @@
 //     estimated charges, and lets a request overdraw its second.
 //   - Queries look at every item of their partition: 100,000 items of 1 KB take
 //     seconds. ORDER BY sorts in memory what WHERE kept. Without ORDER BY items
-//     come by id, which the service does not promise. Parsed items are kept for
+//     come by id, with DISTINCT by value: the service promises neither. Parsed items are kept for
 //     the next query, up to 8,192 of up to 4 KB.
 //   - A container has one physical partition, and one partition key range that
 //     never splits: the service spreads a query across partitions over more
@@ -67,8 +67,9 @@
 //   - Every request sees the latest commit, whatever consistency it asks for.
 //     Session tokens count a container's commits; a read with a token of more
 //     commits than there were is answered with 404/1002.
-//   - Expired items are gone at once for all requests and leave the file within
-//     a minute or two.
+//   - Expired items are gone at once for all requests. Once a minute they leave
+//     the file; writes wait while that looks through a container with time to live,
+//     about 10 ms for 100,000 items.
 //   - Signatures are checked by the machine's clock, everything else goes by
 //     Options.Now.
 //   - A file of bbolt takes about twice the space of its items and does not
