@@ -153,6 +153,7 @@ func conform(t *testing.T, c *storage.Container) {
 			t.Errorf("%+v, %v", stored, err)
 		}
 	})
+	t.Run("a batch is done all or none", func(t *testing.T) { batches(t, c) })
 	t.Run("a query stays in its partition and pages", func(t *testing.T) {
 		pk := fresh("").PK
 		for i := range 5 {
