@@ -9,7 +9,8 @@
 // reports a conflict with itself; storage reads such a document back and, when
 // the operation id is its own, reports the success that it was.
 //
-// The package knows no document types and never queries across partitions.
+// The package knows no document types. Only QueryAll crosses partitions, and no
+// request waits for it.
 package storage
 
 import (
@@ -155,6 +156,18 @@ type Page struct {
 
 // Query runs q: one request.
 func (c *Container) Query(ctx context.Context, q Query) (Page, error) {
+	return c.page(ctx, q, azcosmos.NewPartitionKeyString(q.PK))
+}
+
+// QueryAll runs q over all partitions, whatever its PK: one request. It is for work
+// in the background, since it costs more the larger the container is. The service's
+// gateway serves filters and projections this way; it refuses a query that sorts,
+// counts, groups or limits ("Queries that cannot be served by gateway").
+func (c *Container) QueryAll(ctx context.Context, q Query) (Page, error) {
+	return c.page(ctx, q, azcosmos.NewPartitionKey())
+}
+
+func (c *Container) page(ctx context.Context, q Query, pk azcosmos.PartitionKey) (Page, error) {
 	opts := &azcosmos.QueryOptions{PageSizeHint: int32(q.Limit)}
 	for name, value := range q.Parameters {
 		opts.QueryParameters = append(opts.QueryParameters, azcosmos.QueryParameter{Name: name, Value: value})
@@ -162,7 +175,7 @@ func (c *Container) Query(ctx context.Context, q Query) (Page, error) {
 	if q.Continuation != "" {
 		opts.ContinuationToken = &q.Continuation
 	}
-	resp, err := c.items.NewQueryItemsPager(q.Text, azcosmos.NewPartitionKeyString(q.PK), opts).NextPage(ctx)
+	resp, err := c.items.NewQueryItemsPager(q.Text, pk, opts).NextPage(ctx)
 	if err != nil {
 		return Page{}, translate(err)
 	}
