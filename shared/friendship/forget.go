@@ -1,0 +1,107 @@
+package friendship
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"switchboard/shared/storage"
+)
+
+// Forget erases a user: the edges, the invites and the counts, with news for
+// everybody on the other side, who lose theirs. When it returns the user's part
+// is gone and a new beginning is clean. It may run again, to finish what was cut
+// short.
+func (r *Registry) Forget(ctx context.Context, user string) error {
+	h := &head{}
+	err := r.retry(ctx, func() error {
+		if err := r.Store.Read(ctx, partition(user), headType, h); err != nil || h.Closed {
+			return err
+		}
+		h.Closed = true // from now on nothing is added
+		return r.Store.Replace(ctx, h)
+	})
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil // there has never been an edge, or all is gone
+	}
+	if err != nil {
+		return err
+	}
+	for {
+		done, err := r.forgetSome(ctx, user)
+		if err != nil {
+			return err
+		}
+		if done {
+			break
+		}
+	}
+	var b storage.Batch
+	b.Delete(h)
+	if err := r.Store.Write(ctx, b); !errors.Is(err, storage.ErrStale) {
+		return err
+	}
+	return nil // somebody else has finished it
+}
+
+// forgetSome removes as many edges and invites as one batch may, the edges with
+// an entry for each, and reports whether nothing is left.
+func (r *Registry) forgetSome(ctx context.Context, user string) (done bool, err error) {
+	const some = storage.MaxBatch / 2
+	page, err := r.Store.Query(ctx, storage.Query{
+		PK:         partition(user),
+		Text:       "SELECT * FROM c WHERE c.type IN (@edge, @invite) OFFSET 0 LIMIT @some",
+		Parameters: map[string]any{"@edge": edgeType, "@invite": inviteType, "@some": some},
+		Limit:      some,
+	})
+	if err != nil {
+		return false, err
+	}
+	var b storage.Batch
+	for _, doc := range page.Documents {
+		e := &edge{}
+		if err := json.Unmarshal(doc, e); err != nil {
+			return false, errors.New("friendship: a stored document does not have the expected form")
+		}
+		b.Delete(e)
+		if e.Type != edgeType {
+			continue
+		}
+		news, err := r.news(user, kindGone, gone{From: user, To: e.Other, At: r.Now().UnixMilli()})
+		if err != nil {
+			return false, err
+		}
+		b.Put(news)
+	}
+	err = r.Store.Write(ctx, b)
+	if errors.Is(err, storage.ErrStale) {
+		err = nil // a card was renewed meanwhile, or something expired: look again
+		page.Continuation = "more"
+	}
+	return len(page.Documents) == 0 && page.Continuation == "", err
+}
+
+// others gives the users to whom a user has a relation that shows, in the order
+// of their ids.
+func (r *Registry) others(ctx context.Context, user, after string, limit int) (others []string, next string, err error) {
+	page, err := r.Store.Query(ctx, storage.Query{
+		PK:         partition(user),
+		Text:       "SELECT c.id, c.other FROM c WHERE c.type = @edge AND c.id > @after AND c.state IN (@friend, @requested, @invited) ORDER BY c.id OFFSET 0 LIMIT @limit",
+		Parameters: map[string]any{"@edge": edgeType, "@after": after, "@friend": Friends, "@requested": Requested, "@invited": Invited, "@limit": limit},
+		Limit:      limit,
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	for _, doc := range page.Documents {
+		var e edge
+		if err := json.Unmarshal(doc, &e); err != nil {
+			return nil, "", errors.New("friendship: a stored document does not have the expected form")
+		}
+		others, next = append(others, e.Other), e.ID
+	}
+	if len(others) < limit && page.Continuation == "" {
+		next = ""
+	}
+	return others, next, nil
+}

@@ -1,0 +1,397 @@
+// Package friendship keeps who is a friend of whom, who asked whom, and who has
+// blocked whom.
+//
+// What is between two users is two documents, one edge in the partition of each,
+// and no transaction spans both. So each user's stance toward the other has one
+// owner and a version; an edge holds the user's own stance and a copy of the
+// other's, and the state that both see follows from the two. A request changes
+// the caller's edge and writes an outbox entry in the same batch; whoever
+// delivers the entry (Handlers) brings the copy on the other edge up to date.
+// Entries may come late, twice and in any order: of two copies of a stance the
+// newer one stands. When all are delivered both edges say the same.
+//
+// Users who have blocked the caller, who do not want to be found, and who do not
+// exist are told apart nowhere: not by the answer and not by the requests made.
+//
+// The package decides what may be between users; it does not know who calls. It
+// also does not send notifications.
+package friendship
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"switchboard/shared/outbox"
+	"switchboard/shared/problem"
+	"switchboard/shared/storage"
+)
+
+// tries is how often a change starts over because a document changed meanwhile.
+const tries = 10
+
+// Store is where the documents are; *storage.Container is one. Its errors are
+// those of package storage.
+type Store interface {
+	Read(ctx context.Context, pk, id string, d storage.Document) error
+	Replace(ctx context.Context, d storage.Document) error
+	Query(ctx context.Context, q storage.Query) (storage.Page, error)
+	Write(ctx context.Context, b storage.Batch) error
+}
+
+// Person is what the package needs of a user.
+type Person struct {
+	Card         Card
+	Handle       string    // as it is compared; empty if none
+	Discoverable bool      // found by strangers
+	Since        time.Time // what others wanted of the user before is void: it was meant for nobody, or for who was erased
+}
+
+// People knows the users. Its error is NotFound for whom there is no mapping.
+type People interface {
+	Person(ctx context.Context, userID string) (Person, error)
+}
+
+// Config is what a Registry needs.
+type Config struct {
+	Store  Store
+	People People
+	Limits Limits
+	Now    func() time.Time
+	NewID  func() string
+	Log    *slog.Logger
+}
+
+// Registry is all friendships. It is safe for concurrent use.
+type Registry struct{ Config }
+
+// New returns a Registry. It makes no request.
+func New(cfg Config) *Registry { return &Registry{cfg} }
+
+// Friend is how a user stands to another, as the user sees it.
+type Friend struct {
+	UserID  string
+	State   State
+	Since   time.Time // of the state; zero for None
+	Card    Card      // of the other; the calling identity and the number only for Friends
+	Version string    // of what is between the two; empty where there is nothing
+	order   string
+}
+
+// friend shows an edge to its owner.
+func (e *edge) friend() Friend {
+	f := Friend{UserID: e.Other, State: e.State, Since: e.Since, Card: e.Card, Version: string(e.ETag), order: e.Order}
+	if e.State != Friends {
+		f.Card = Card{Name: e.Card.Name}
+	}
+	if e.State == None {
+		f.Since, f.Version = time.Time{}, ""
+	}
+	return f
+}
+
+// Get tells how a user stands to another. NotFound for whom the user may not
+// know. It costs one read, and another for a stranger.
+func (r *Registry) Get(ctx context.Context, user, other string) (Friend, error) {
+	e, err := r.edge(ctx, user, other)
+	if err != nil || e.State != None {
+		return e.friend(), err
+	}
+	return r.stranger(ctx, e, "")
+}
+
+// stranger shows somebody to whom the user has no relation, if they may be found,
+// and by this handle where there is one.
+func (r *Registry) stranger(ctx context.Context, e *edge, handle string) (Friend, error) {
+	person, err := r.People.Person(ctx, e.Other)
+	switch {
+	case problem.Is(err, problem.NotFound):
+		return Friend{}, unknown()
+	case err != nil:
+		return Friend{}, err
+	case !person.Discoverable || e.hidden() || handle != "" && handle != person.Handle:
+		return Friend{}, unknown()
+	}
+	e.Card = person.Card
+	return Friend{UserID: e.Other, State: None, Card: Card{Name: person.Card.Name}}, nil
+}
+
+// Find tells how a user stands to the holder of a handle; holder is "" where there
+// is none. NotFound for whom the user may not know. Whatever comes out, it costs
+// the same two reads.
+func (r *Registry) Find(ctx context.Context, user, handle, holder string) (Friend, error) {
+	if holder == "" {
+		holder = "nobody"
+	}
+	e, err := r.edge(ctx, user, holder)
+	if err != nil {
+		return Friend{}, err
+	}
+	known := e.friend()
+	stranger, err := r.stranger(ctx, e, handle)
+	if known.State != None && (err == nil || problem.Is(err, problem.NotFound)) {
+		return known, nil
+	}
+	return stranger, err
+}
+
+// Allow counts an act that the package does not do by itself. Throttled if it is
+// too many, NotFound for whom there is no mapping.
+func (r *Registry) Allow(ctx context.Context, user string, act Act) error {
+	return r.retry(ctx, func() error {
+		h, err := r.head(ctx, user)
+		if err != nil {
+			return err
+		}
+		if err := h.count(act, r.Limits, r.Now()); err != nil {
+			return err
+		}
+		var b storage.Batch
+		b.Put(h)
+		return r.Store.Write(ctx, b)
+	})
+}
+
+func unknown() error {
+	return problem.New(problem.NotFound, "user_unknown", "There is no such user, or the user does not want to be found.")
+}
+
+// Match decides whether a change may be made to the version that is there; its
+// error ends the change.
+type Match func(version string) error
+
+// Ask asks another to be friends, or accepts. It does nothing where that was done
+// before. NotFound for whom the user may not know, Conflict where the user has
+// blocked them or reached a limit, Throttled. Accepting costs two reads and a
+// batch.
+func (r *Registry) Ask(ctx context.Context, user, other string, match Match) (Friend, error) {
+	if user == other {
+		return Friend{}, problem.New(problem.Invalid, "friend_self", "Nobody can be their own friend.")
+	}
+	return r.change(ctx, user, other, match, func(h *head, e *edge) error {
+		switch e.State {
+		case Blocked:
+			return problem.New(problem.Conflict, "friend_blocked", "You have blocked this user. Unblock first.")
+		case Friends, Requested:
+			return nil
+		case None:
+			if _, err := r.stranger(ctx, e, ""); err != nil {
+				return err
+			}
+			if err := h.count(Ask, r.Limits, r.Now()); err != nil {
+				return err
+			}
+		}
+		e.Mine = e.Mine.next(wants, r.Now())
+		return nil
+	})
+}
+
+// End declines, cancels or ends a friendship; a block stays. There being nothing
+// to end is no error.
+func (r *Registry) End(ctx context.Context, user, other string, match Match) error {
+	_, err := r.change(ctx, user, other, match, func(_ *head, e *edge) error {
+		if e.State != None && e.State != Blocked {
+			e.Mine = e.Mine.next(nothing, r.Now()).voiding(e.Theirs)
+		}
+		return nil
+	})
+	return err
+}
+
+// Block ends what there is and hides the user from the other. NotFound for whom
+// the user may not know.
+func (r *Registry) Block(ctx context.Context, user, other string, match Match) (Friend, error) {
+	if user == other {
+		return Friend{}, problem.New(problem.Invalid, "friend_self", "Nobody can block themselves.")
+	}
+	return r.change(ctx, user, other, match, func(_ *head, e *edge) error {
+		if e.State == Blocked {
+			return nil
+		}
+		if e.State == None {
+			if _, err := r.stranger(ctx, e, ""); err != nil {
+				return err
+			}
+		}
+		e.Mine = e.Mine.next(blocks, r.Now()).voiding(e.Theirs)
+		return nil
+	})
+}
+
+// Unblock ends a block; nothing is between the two then. There being no block is
+// no error.
+func (r *Registry) Unblock(ctx context.Context, user, other string, match Match) error {
+	_, err := r.change(ctx, user, other, match, func(_ *head, e *edge) error {
+		if e.State == Blocked {
+			e.Mine = e.Mine.next(nothing, r.Now()).voiding(e.Theirs)
+		}
+		return nil
+	})
+	return err
+}
+
+// change applies decide to the user's stance and stores what came of it, with
+// news for the other. decide may run several times, each on what is stored now.
+func (r *Registry) change(ctx context.Context, user, other string, match Match, decide func(*head, *edge) error) (Friend, error) {
+	var done Friend
+	err := r.retry(ctx, func() error {
+		h, e, err := r.both(ctx, user, other)
+		if err != nil {
+			return err
+		}
+		if err := match(e.friend().Version); err != nil {
+			return err
+		}
+		was := *e
+		if err := decide(h, e); err != nil {
+			return err
+		}
+		if e.Mine == was.Mine {
+			done = was.friend()
+			return nil
+		}
+		if err := h.room(was.State, between(e.Mine, e.Theirs), r.Limits); err != nil {
+			return err
+		}
+		news, err := r.news(user, kindSync, sync{From: user, To: other})
+		if err != nil {
+			return err
+		}
+		if err := r.store(ctx, h, e, news); err != nil {
+			return err
+		}
+		done = e.friend()
+		return nil
+	})
+	return done, err
+}
+
+// begin makes a new edge one of a user who came when the head says: what the
+// other wanted before is void.
+func (e *edge) begin(h *head) {
+	if e.Mine.At == 0 {
+		e.Mine = stance{At: h.Born, Voids: h.Born}
+	}
+}
+
+// store writes an edge with its head, and more, all or nothing.
+func (r *Registry) store(ctx context.Context, h *head, e *edge, more ...storage.Document) error {
+	was := e.State
+	e.settle(r.Now())
+	h.move(was, e.State)
+	var b storage.Batch
+	b.Put(e)
+	b.Put(h)
+	for _, d := range more {
+		b.Put(d)
+	}
+	return r.Store.Write(ctx, b)
+}
+
+// retry runs an attempt again while others change what it read.
+func (r *Registry) retry(ctx context.Context, attempt func() error) error {
+	for turn := range tries {
+		err := attempt()
+		if !errors.Is(err, storage.ErrStale) && !errors.Is(err, storage.ErrExists) {
+			return err
+		}
+		wait := min(5*time.Millisecond<<turn, 100*time.Millisecond)
+		select {
+		case <-time.After(wait/2 + rand.N(wait)):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return problem.New(problem.Unavailable, "friends_contended", "Too many changes at once. Try again.").After(time.Second)
+}
+
+// both reads a user's head and the edge to another.
+func (r *Registry) both(ctx context.Context, user, other string) (*head, *edge, error) {
+	h, err := r.head(ctx, user)
+	if err != nil {
+		return nil, nil, err
+	}
+	e, err := r.edge(ctx, user, other)
+	if err == nil {
+		e.begin(h)
+	}
+	return h, e, err
+}
+
+// edge reads what a user has of another; nothing is an edge that is not stored.
+func (r *Registry) edge(ctx context.Context, user, other string) (*edge, error) {
+	e := &edge{}
+	err := r.Store.Read(ctx, partition(user), edgeID(other), e)
+	if errors.Is(err, storage.ErrNotFound) {
+		e, err = &edge{Head: storage.Head{PK: partition(user), ID: edgeID(other), Type: edgeType}, Other: other, State: None}, nil
+	}
+	return e, err
+}
+
+// head reads the user's head, or begins one. Conflict while the user is being
+// erased, NotFound for whom there is no mapping.
+func (r *Registry) head(ctx context.Context, user string) (*head, error) {
+	h := &head{}
+	err := r.Store.Read(ctx, partition(user), headType, h)
+	switch {
+	case err == nil && h.Closed:
+		return nil, problem.New(problem.Conflict, "identity_erasing", "This user is being deleted. Try again in a moment.").After(time.Second)
+	case !errors.Is(err, storage.ErrNotFound):
+		return h, err
+	}
+	person, err := r.People.Person(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	return &head{
+		Head:   storage.Head{PK: partition(user), ID: headType, Type: headType},
+		Born:   person.Since.UnixMilli(),
+		Secret: []byte(r.NewID()),
+	}, nil
+}
+
+// news makes an outbox entry in a user's partition.
+func (r *Registry) news(user, kind string, data any) (*outbox.Entry, error) {
+	return outbox.New(partition(user), kind, data, r.NewID(), r.Now())
+}
+
+// List returns friends in the order of their state, or of one state only, and
+// within it by name: at most limit of them, after the place where another page
+// ended; next is where this one did, "" if there is no more. It costs one query,
+// whatever the length of the list.
+func (r *Registry) List(ctx context.Context, user string, state State, after string, limit int) (friends []Friend, next string, err error) {
+	low, high := "", orderEnd
+	if state != "" {
+		low, high = string(state)+orderSeparator, string(state)+orderEnd
+	}
+	q := storage.Query{
+		PK:         partition(user),
+		Text:       "SELECT * FROM c WHERE c[\"order\"] > @after AND c[\"order\"] < @end ORDER BY c[\"order\"] OFFSET 0 LIMIT @limit",
+		Parameters: map[string]any{"@after": max(low, after), "@end": high, "@limit": limit + 1},
+		Limit:      limit + 1,
+	}
+	for range tries { // the store may cut a page short and go on in another
+		page, err := r.Store.Query(ctx, q)
+		if err != nil {
+			return nil, "", err
+		}
+		for _, doc := range page.Documents {
+			e := &edge{}
+			if err := json.Unmarshal(doc, e); err != nil {
+				return nil, "", errors.New("friendship: a stored document does not have the expected form")
+			}
+			friends = append(friends, e.friend())
+		}
+		if q.Continuation = page.Continuation; q.Continuation == "" || len(friends) > limit {
+			break
+		}
+	}
+	if len(friends) > limit {
+		return friends[:limit], friends[limit-1].order, nil
+	}
+	return friends, "", nil
+}

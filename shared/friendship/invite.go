@@ -1,0 +1,293 @@
+package friendship
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"switchboard/shared/problem"
+	"switchboard/shared/storage"
+)
+
+// invite is the document of an invite link, in the partition of whoever made it.
+// Its id holds the secret of the code.
+type invite struct {
+	storage.Head
+	Uses      int       `json:"uses"`
+	Accepted  []string  `json:"accepted,omitempty"` // users, in order
+	CreatedAt time.Time `json:"createdAt"`
+	ExpiresAt time.Time `json:"expiresAt"`
+}
+
+const inviteType = "invite"
+
+// Invite links.
+const (
+	MaxUses       = 100
+	MaxInviteLife = 30 * 24 * time.Hour
+)
+
+// Invitation is an invite link as its maker sees it.
+type Invitation struct {
+	Code      string // what the link holds: 78 of a-z 2-7
+	Uses      int    // how often it may be used in all
+	Used      int
+	CreatedAt time.Time
+	ExpiresAt time.Time
+}
+
+// A code is the maker's user id without what all ids begin with, and a secret of
+// 130 random bits, so that one point read finds it and nobody guesses it.
+const (
+	userPrefix   = "usr_"
+	userLength   = 52
+	secretLength = 26
+)
+
+func (i *invite) show() Invitation {
+	code := strings.TrimPrefix(strings.TrimPrefix(i.PK, "u:"), userPrefix) + strings.TrimPrefix(i.ID, inviteType+":")
+	return Invitation{Code: code, Uses: i.Uses, Used: len(i.Accepted), CreatedAt: i.CreatedAt, ExpiresAt: i.ExpiresAt}
+}
+
+// splitCode tells whose invite a code is of. ok is false for what never is one.
+func splitCode(code string) (user, id string, ok bool) {
+	const letters = "abcdefghijklmnopqrstuvwxyz234567"
+	if len(code) != userLength+secretLength || strings.Trim(code, letters) != "" {
+		return "", "", false
+	}
+	return userPrefix + code[:userLength], inviteType + ":" + code[userLength:], true
+}
+
+// Invite makes an invite link that may be used so often and lives so long. The
+// same idempotency key, where there is one, gives the same link again. Conflict if
+// the user has too many, Throttled.
+func (r *Registry) Invite(ctx context.Context, user string, uses int, life time.Duration, idempotencyKey string) (made Invitation, created bool, err error) {
+	err = r.retry(ctx, func() error {
+		h, err := r.head(ctx, user)
+		if err != nil {
+			return err
+		}
+		now := r.Now().UTC()
+		i := &invite{
+			Head: storage.Head{PK: partition(user), ID: inviteType + ":" + r.secret(h, idempotencyKey), Type: inviteType, TTL: int(life.Seconds())},
+			Uses: uses, CreatedAt: now.Truncate(time.Second), ExpiresAt: now.Add(life).Truncate(time.Second),
+		}
+		all, err := r.invites(ctx, user)
+		if err != nil {
+			return err
+		}
+		open := 0
+		for _, other := range all {
+			if other.ID == i.ID {
+				made, created = other.show(), false
+				return nil
+			}
+			if other.open() {
+				open++
+			}
+		}
+		if open >= r.Limits.Invites {
+			return problem.New(problem.Conflict, "invites_full", "There can be %d open invites at most. Revoke some first.", r.Limits.Invites)
+		}
+		if err := h.count(Invite, r.Limits, now); err != nil {
+			return err
+		}
+		var b storage.Batch
+		b.Put(h)
+		b.Put(i)
+		made, created = i.show(), true
+		return r.Store.Write(ctx, b)
+	})
+	return made, created, err
+}
+
+// secret is random, or follows from the client's key and the user's own secret.
+func (r *Registry) secret(h *head, idempotencyKey string) string {
+	text := r.NewID() + r.NewID()
+	if idempotencyKey != "" {
+		text = idempotencyKey
+	}
+	mac := hmac.New(sha256.New, h.Secret)
+	mac.Write([]byte(text))
+	return strings.ToLower(base32.StdEncoding.EncodeToString(mac.Sum(nil)))[:secretLength]
+}
+
+// Invites lists a user's open invite links, the newest first: one query.
+func (r *Registry) Invites(ctx context.Context, user string) ([]Invitation, error) {
+	all, err := r.invites(ctx, user)
+	slices.SortFunc(all, func(a, b *invite) int { return b.CreatedAt.Compare(a.CreatedAt) })
+	list := []Invitation{}
+	for _, i := range all {
+		if i.open() {
+			list = append(list, i.show())
+		}
+	}
+	return list, err
+}
+
+// invites reads those that have not expired.
+func (r *Registry) invites(ctx context.Context, user string) (all []*invite, err error) {
+	q := storage.Query{
+		PK:         partition(user),
+		Text:       "SELECT * FROM c WHERE c.type = @invite",
+		Parameters: map[string]any{"@invite": inviteType},
+	}
+	for range tries {
+		page, err := r.Store.Query(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, doc := range page.Documents {
+			i := &invite{}
+			if err := json.Unmarshal(doc, i); err != nil {
+				return nil, errors.New("friendship: a stored document does not have the expected form")
+			}
+			if r.Now().Before(i.ExpiresAt) {
+				all = append(all, i)
+			}
+		}
+		if q.Continuation = page.Continuation; q.Continuation == "" {
+			break
+		}
+	}
+	return all, nil
+}
+
+func (i *invite) open() bool { return len(i.Accepted) < i.Uses }
+
+// Revoke ends an invite link of the user's. One that is not there, or is another
+// user's, is no error.
+func (r *Registry) Revoke(ctx context.Context, user, code string) error {
+	owner, id, ok := splitCode(code)
+	if !ok || owner != user {
+		return nil
+	}
+	return r.retry(ctx, func() error {
+		i := &invite{}
+		err := r.Store.Read(ctx, partition(user), id, i)
+		if errors.Is(err, storage.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		var b storage.Batch
+		b.Delete(i)
+		return r.Store.Write(ctx, b)
+	})
+}
+
+// Accept makes a user and the maker of an invite friends at once. It does nothing
+// where they are. NotFound for a code that is not, or no more, one; Conflict where
+// it is the user's own, used up, or a limit is reached on either side.
+//
+// The maker's consent is written first, together with the use; then the user's. Cut
+// short in between, it is a request by the maker, and accepting again goes on.
+func (r *Registry) Accept(ctx context.Context, user, code string) (Friend, error) {
+	maker, id, ok := splitCode(code)
+	if !ok {
+		return Friend{}, noInvite()
+	}
+	if maker == user {
+		return Friend{}, problem.New(problem.Conflict, "friend_self", "This invite is your own. Send it to somebody else.")
+	}
+	mine, err := r.edge(ctx, user, maker)
+	switch {
+	case err != nil:
+		return Friend{}, err
+	case mine.hidden():
+		return Friend{}, noInvite()
+	case mine.State == Blocked:
+		return Friend{}, problem.New(problem.Conflict, "friend_blocked", "You have blocked this user. Unblock first.")
+	}
+	consent, err := r.use(ctx, maker, id, user)
+	if err != nil {
+		return Friend{}, err
+	}
+	var done Friend
+	err = r.retry(ctx, func() error {
+		h, e, err := r.both(ctx, user, maker)
+		if err != nil {
+			return err
+		}
+		if e.Theirs.At < consent.At {
+			e.Theirs = consent
+		}
+		if !e.Mine.counts(e.Theirs) {
+			e.Mine = e.Mine.next(wants, r.Now())
+		}
+		if err := h.room(e.State, between(e.Mine, e.Theirs), r.Limits); err != nil {
+			return err
+		}
+		if err := r.introduce(ctx, e); err != nil {
+			return err
+		}
+		news, err := r.news(user, kindSync, sync{From: user, To: maker})
+		if err != nil {
+			return err
+		}
+		err = r.store(ctx, h, e, news)
+		done = e.friend()
+		return err
+	})
+	return done, err
+}
+
+// use takes a use of an invite for a user, together with the maker's consent, and
+// returns that. A user who took one before takes no other.
+func (r *Registry) use(ctx context.Context, maker, id, user string) (consent stance, err error) {
+	err = r.retry(ctx, func() error {
+		i := &invite{}
+		err := r.Store.Read(ctx, partition(maker), id, i)
+		if errors.Is(err, storage.ErrNotFound) || err == nil && !r.Now().Before(i.ExpiresAt) {
+			return noInvite()
+		}
+		if err != nil {
+			return err
+		}
+		h, e, err := r.both(ctx, maker, user)
+		if problem.Is(err, problem.NotFound) || problem.Is(err, problem.Conflict) || err == nil && e.State == Blocked {
+			return noInvite() // the maker is leaving, or wants nothing of this user
+		}
+		if err != nil {
+			return err
+		}
+		again := slices.Contains(i.Accepted, user)
+		if again && e.Mine.counts(e.Theirs) {
+			consent = e.Mine
+			return nil
+		}
+		if !again && len(i.Accepted) >= i.Uses {
+			return problem.New(problem.Conflict, "invite_used", "This invite has been used. Ask for another.")
+		}
+		if again {
+			return noInvite() // the friendship that it made has ended
+		}
+		e.Mine = e.Mine.next(wants, r.Now())
+		if err := h.room(e.State, Friends, r.Limits); err != nil {
+			return problem.New(problem.Conflict, "inviter_full", "Whoever invited you has too many friends. Ask them to make room.")
+		}
+		if err := r.introduce(ctx, e); err != nil {
+			return err
+		}
+		news, err := r.news(maker, kindSync, sync{From: maker, To: user})
+		if err != nil {
+			return err
+		}
+		i.Accepted = append(i.Accepted, user)
+		i.TTL = max(1, int(i.ExpiresAt.Sub(r.Now()).Seconds()))
+		consent = e.Mine
+		return r.store(ctx, h, e, i, news)
+	})
+	return consent, err
+}
+
+func noInvite() error {
+	return problem.New(problem.NotFound, "invite_unknown", "There is no such invite: it has expired or was revoked. Ask for another.")
+}

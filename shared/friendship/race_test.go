@@ -1,0 +1,5 @@
+//go:build race
+
+package friendship_test
+
+const raceDetector = true
