@@ -5,6 +5,7 @@ package functions
 import (
 	"switchboard/functions/about"
 	"switchboard/functions/identities"
+	"switchboard/functions/notify"
 	"switchboard/functions/token"
 	"switchboard/functions/user"
 	"switchboard/shared/function"
@@ -16,6 +17,7 @@ func All() []function.Function {
 		token.Function(),
 		user.Function(),
 		identities.Function(),
+		notify.Function(),
 		about.Function(),
 	}
 }

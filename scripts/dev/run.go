@@ -59,7 +59,12 @@ func run(ctx context.Context, f flags, stdout, stderr io.Writer) (err error) {
 		ACS:                 l.acs.url,
 		ACSConnectionString: cloud.ACS.ConnectionString(l.acs.url),
 	}
-	handler, err := handler(ctx, f, cloud, log)
+	settings := cloud.Settings()
+	program, err := app.New(ctx, cloud.Options(), func(name string) string { return settings[name] }, log, functions.All()...)
+	if err != nil {
+		return err
+	}
+	handler, err := handler(f, cloud, program.HTTP)
 	if err != nil {
 		return err
 	}
@@ -67,21 +72,14 @@ func run(ctx context.Context, f flags, stdout, stderr io.Writer) (err error) {
 	serving.Go(func() error { return hosting.Serve(ctx, l.functions, handler, log) })
 	serving.Go(func() error { return hosting.Serve(ctx, l.cosmos, cloud.CosmosFaults, log) })
 	serving.Go(func() error { return hosting.Serve(ctx, l.acs, cloud.ACSFaults, log) })
-	if err := announce(f, at, cloud, stdout); err != nil {
-		return err
-	}
+	serving.Go(func() error { cloud.Trigger(ctx, program, log, functions.All()...); return nil })
+	serving.Go(func() error { return announce(f, at, cloud, stdout) })
 	return serving.Wait()
 }
 
 // handler is what answers at the functions' address: the OpenID provider under
 // /oidc, and beside it exactly what is deployed.
-func handler(ctx context.Context, f flags, cloud *local.Cloud, log *slog.Logger) (http.Handler, error) {
-	settings := cloud.Settings()
-	program, err := app.New(ctx, cloud.Options(), func(name string) string { return settings[name] }, log, functions.All()...)
-	if err != nil {
-		return nil, err
-	}
-	deployed := program.HTTP
+func handler(f flags, cloud *local.Cloud, deployed http.Handler) (http.Handler, error) {
 	if f.as != "" {
 		if _, err := cloud.OIDC.Token(f.as); err != nil {
 			return nil, fmt.Errorf("-as: %w", err)

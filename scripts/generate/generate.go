@@ -26,7 +26,11 @@ const (
 func generate(root string) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	for _, f := range functions.All() {
-		content, err := hosting.FunctionJSON(hosting.FunctionFile{Name: f.Name, Route: f.Route})
+		file := hosting.FunctionFile{Name: f.Name, Route: f.Route}
+		if f.Event != nil {
+			file.Trigger, file.Retry = f.Event.Trigger, f.Event.Retry
+		}
+		content, err := hosting.FunctionJSON(file)
 		if err != nil {
 			return nil, err
 		}
@@ -45,7 +49,8 @@ func generate(root string) (map[string][]byte, error) {
 	return files, nil
 }
 
-// table lists the functions with the operations that each registers.
+// table lists the functions with the operations that each registers, or with what
+// fires them.
 func table() []byte {
 	var out bytes.Buffer
 	out.WriteString("| Function | Operations | What it is |\n| --- | --- | --- |\n")
@@ -57,6 +62,9 @@ func table() []byte {
 
 // operations are the function's, as `METHOD /api/path`.
 func operations(f function.Function) []string {
+	if f.Event != nil {
+		return []string{"fired by " + f.Event.Source}
+	}
 	a := api.New(api.Config{})
 	f.Mount(a, function.Services{})
 	var out []string

@@ -1,6 +1,7 @@
 // Package app makes a program of functions: it reads the settings that they
-// need, opens what is behind them, and mounts them on one HTTP handler. It
-// chooses nothing else; hosts run what it makes.
+// need, opens what is behind them, and mounts them on one HTTP handler; what
+// events fire stands beside it, by name. It chooses nothing else; hosts run what it
+// makes.
 package app
 
 import (
@@ -23,6 +24,7 @@ import (
 	"switchboard/shared/handle"
 	"switchboard/shared/hosting"
 	"switchboard/shared/identity"
+	"switchboard/shared/outbox"
 	"switchboard/shared/seal"
 	"switchboard/shared/signin"
 	"switchboard/shared/storage"
@@ -68,10 +70,15 @@ func New(ctx context.Context, opts Options, env func(string) string, log *slog.L
 		NewID:    rand.Text,
 		Log:      log,
 	})
+	events := map[string]hosting.EventHandler{}
 	for _, f := range rows {
-		f.Mount(a, services)
+		if f.Event != nil {
+			events[f.Name] = f.Event.Handler(services)
+		} else {
+			f.Mount(a, services)
+		}
 	}
-	return &hosting.App{HTTP: a.Handler()}, nil
+	return &hosting.App{HTTP: a.Handler(), Events: events}, nil
 }
 
 // builder opens what is behind the functions.
@@ -105,18 +112,29 @@ func (b *builder) services(rows []function.Function) (out function.Services, ver
 		}
 		out.Teams = client
 	}
-	if needs(function.Storage) && needs(function.Calling) {
-		store, err := b.storage()
-		if err != nil {
-			return out, nil, err
-		}
+	if !needs(function.Storage) {
+		return out, verifier, nil
+	}
+	store, err := b.storage()
+	if err != nil {
+		return out, nil, err
+	}
+	if needs(function.Calling) {
 		ring, err := b.ring()
 		if err != nil {
 			return out, nil, err
 		}
 		out.Identities, out.Handles = b.people(store, client, ring)
 	}
+	out.Outbox = &outbox.Consumer{Store: store, Handlers: b.handlers(out), Now: b.Now, Log: b.log}
 	return out, verifier, nil
+}
+
+// handlers are what is done for each kind of outbox entry. A program that has the
+// function notify needs all of them, whichever functions are beside it: programs that
+// read one change feed share it, so that an entry reaches only one of them.
+func (b *builder) handlers(function.Services) map[string]outbox.Handler {
+	return map[string]outbox.Handler{}
 }
 
 // people is the mapping and the directory of handles. They know of each other: a

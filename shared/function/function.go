@@ -13,7 +13,9 @@ import (
 	"switchboard/shared/api"
 	"switchboard/shared/calling"
 	"switchboard/shared/handle"
+	"switchboard/shared/hosting"
 	"switchboard/shared/identity"
+	"switchboard/shared/outbox"
 )
 
 // Need is a group of settings that a function cannot work without.
@@ -26,13 +28,22 @@ const (
 	Calling Need = "calling"
 )
 
-// Function is one row.
+// Function is one row. It has a Route and a Mount, or an Event.
 type Function struct {
 	Name    string // folder, Azure function and Lambda
 	Summary string // one sentence
 	Route   string // template below /api, as Azure Functions writes it: "token/{*rest}"
 	Needs   []Need
 	Mount   func(*api.API, Services) // registers the operations
+	Event   *Event                   // of a function that clients do not call
+}
+
+// Event is what a function has that an event fires.
+type Event struct {
+	Source  string         // what fires it, for the documentation
+	Trigger map[string]any // the binding of Azure Functions, without its direction
+	Retry   *hosting.Retry // what the Azure host does when the handler fails
+	Handler func(Services) hosting.EventHandler
 }
 
 // Teams exchanges the Entra token of a Teams user for a calling token.
@@ -46,6 +57,7 @@ type Teams interface {
 type Services struct {
 	Identities *identity.Registry
 	Handles    *handle.Directory
+	Outbox     *outbox.Consumer
 	Teams      Teams
 	TokenLife  time.Duration // of a token whose life the client does not choose
 	Version    string        // of the deployment

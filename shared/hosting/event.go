@@ -40,15 +40,16 @@ func (h *customHandler) serveEvent(w http.ResponseWriter, r *http.Request, name 
 		writeJSON(w, http.StatusBadRequest, eventUnread)
 		return
 	}
-	if err := deliver(r.Context(), handle, payload, log); err != nil {
+	if err := Deliver(r.Context(), handle, payload, log); err != nil {
 		writeJSON(w, http.StatusInternalServerError, eventFailed)
 		return
 	}
 	writeJSON(w, http.StatusOK, eventDone)
 }
 
-// deliver runs an event handler; its error, or its panic, is logged here.
-func deliver(ctx context.Context, handle EventHandler, payload json.RawMessage, log *slog.Logger) (err error) {
+// Deliver runs an event handler as every host does: its error, or its panic, which
+// becomes one, is logged here.
+func Deliver(ctx context.Context, handle EventHandler, payload json.RawMessage, log *slog.Logger) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			logPanic(log, p)

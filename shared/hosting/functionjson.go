@@ -17,6 +17,9 @@ var (
 	bindingName  = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9]{0,127}$`)
 )
 
+// CosmosDBTrigger is the type of the trigger that delivers a container's change feed.
+const CosmosDBTrigger = "cosmosDBTrigger"
+
 // FunctionFile is what a function.json says. It has either a Route or a Trigger.
 type FunctionFile struct {
 	Name    string         // the folder's name
@@ -94,7 +97,7 @@ func (f FunctionFile) check() error {
 		return errors.New("an HTTP function has no retry, and its route no leading slash")
 	case f.Trigger != nil && (!bindingName.MatchString(name) || !strings.HasSuffix(kind, "Trigger")):
 		return errors.New("the trigger needs a type and a name of letters and digits")
-	case kind == "cosmosDBTrigger" && f.Retry == nil:
+	case kind == CosmosDBTrigger && f.Retry == nil:
 		return errors.New("a Cosmos DB trigger without retry loses what fails")
 	}
 	return nil

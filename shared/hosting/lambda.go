@@ -113,7 +113,7 @@ func (f *lambdaFunction) handleEvent(ctx context.Context, payload json.RawMessag
 		return err
 	}
 	log := f.log.With("function", name, "invocationId", InvocationID(ctx))
-	if err := deliver(ctx, f.app.Events[name], payload, log); err != nil {
+	if err := Deliver(ctx, f.app.Events[name], payload, log); err != nil {
 		return errEvent
 	}
 	return nil

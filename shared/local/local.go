@@ -1,6 +1,7 @@
 // Package local is the cloud on one machine: the OpenID provider, the Cosmos
 // DB-compatible store and the ACS identity service, opened together and wired
-// to the functions as a deployment would be, by settings.
+// to the functions as a deployment would be, by settings; and the triggers that fire
+// event functions.
 //
 // The program on the laptop (scripts/dev) and the tests use it; nothing that is
 // deployed imports it. What each service does and does not do is said in

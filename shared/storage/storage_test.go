@@ -165,27 +165,47 @@ func conform(t *testing.T, c *storage.Container) {
 			}
 		}
 		q := storage.Query{PK: pk, Text: "SELECT * FROM c WHERE c.text = @text ORDER BY c.id", Parameters: map[string]any{"@text": "x"}, Limit: 2}
-		var seen []string
-		for {
-			page, err := c.Query(ctx, q)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, doc := range page.Documents {
-				var n note
-				if err := json.Unmarshal(doc, &n); err != nil {
-					t.Fatal(err)
-				}
-				seen = append(seen, n.ID)
-			}
-			if q.Continuation = page.Continuation; q.Continuation == "" {
-				break
-			}
-		}
-		if got := strings.Join(seen, " "); got != "n0 n1 n2 n3 n4" {
+		if got := strings.Join(found(t, q, c.Query), " "); got != "n0 n1 n2 n3 n4" {
 			t.Errorf("found %s", got)
 		}
 	})
+	t.Run("a query of all crosses partitions and does not sort", func(t *testing.T) {
+		text := rand.Text()
+		for range 5 {
+			if err := c.Create(ctx, fresh(text)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		q := storage.Query{PK: "none", Text: "SELECT * FROM c WHERE c.text = @text", Parameters: map[string]any{"@text": text}, Limit: 2}
+		if got := found(t, q, c.QueryAll); len(got) != 5 {
+			t.Errorf("found %v", got)
+		}
+		q.Text += " ORDER BY c.id"
+		if _, err := c.QueryAll(ctx, q); !problem.Is(err, problem.Upstream) {
+			t.Errorf("sorted across partitions: %v", err)
+		}
+	})
+}
+
+// found are the ids of the notes on all pages of a query.
+func found(t *testing.T, q storage.Query, ask func(context.Context, storage.Query) (storage.Page, error)) (ids []string) {
+	t.Helper()
+	for {
+		page, err := ask(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, doc := range page.Documents {
+			var n note
+			if err := json.Unmarshal(doc, &n); err != nil {
+				t.Fatal(err)
+			}
+			ids = append(ids, n.ID)
+		}
+		if q.Continuation = page.Continuation; q.Continuation == "" {
+			return ids
+		}
+	}
 }
 
 func newStore(t *testing.T) *localcosmos.Store {

@@ -1,6 +1,7 @@
 // Package testbed runs functions for tests: any number of instances, each with
 // caches of its own, over one local cloud in memory, spoken to over HTTP as
-// clients do. Only tests import it.
+// clients do. What changes in the store fires the event functions of the first
+// instance, until the test ends. Only tests import it.
 package testbed
 
 import (
@@ -24,6 +25,7 @@ import (
 
 	"switchboard/shared/app"
 	"switchboard/shared/function"
+	"switchboard/shared/hosting"
 	"switchboard/shared/local"
 )
 
@@ -40,6 +42,7 @@ type Bed struct {
 	t        testing.TB
 	rows     []function.Function
 	settings map[string]string
+	trigger  sync.Once // of the first instance
 }
 
 // New opens a cloud and starts one instance of the functions. Settings replace
@@ -102,7 +105,19 @@ func (b *Bed) StartWith(level slog.Level) string {
 	}
 	server := httptest.NewServer(program.HTTP)
 	b.t.Cleanup(server.Close)
+	b.trigger.Do(func() { b.fire(program, log) })
 	return server.URL
+}
+
+// fire lets events reach a program until the test ends, and before the cloud does.
+func (b *Bed) fire(program *hosting.App, log *slog.Logger) {
+	ctx, stop := context.WithCancel(b.t.Context())
+	var triggers sync.WaitGroup
+	triggers.Go(func() { b.Cloud.Trigger(ctx, program, log, b.rows...) })
+	b.t.Cleanup(func() {
+		stop()
+		triggers.Wait()
+	})
 }
 
 // As returns a client that is signed in at the first instance.
