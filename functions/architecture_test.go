@@ -127,6 +127,7 @@ var wire = map[string][]string{
 	"FUNCTIONS_CUSTOMHANDLER_PORT": {"shared/hosting"},
 	"AWS_LAMBDA_RUNTIME_API":       {"shared/hosting"},
 	"x-ms-documentdb-partitionkey": {"shared/storage", "shared/localcosmos"},
+	"cosmosDBTrigger":              {"shared/hosting"},
 }
 
 func TestOnePackageKnowsEachProtocol(t *testing.T) {
@@ -143,6 +144,22 @@ func TestOnePackageKnowsEachProtocol(t *testing.T) {
 				if strings.Contains(strings.ToLower(lit.Value), strings.ToLower(word)) && !within(s.pkg, packages...) {
 					t.Errorf("%s mentions %s: only %v may", s.path, word, packages)
 				}
+			}
+			return true
+		})
+	}
+}
+
+// TestOnlyBackgroundWorkCrossesPartitions: no request waits for a query whose cost
+// grows with the container.
+func TestOnlyBackgroundWorkCrossesPartitions(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.test || within(s.pkg, "shared/outbox", "shared/storage") {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			if call, ok := n.(*ast.SelectorExpr); ok && call.Sel.Name == "QueryAll" {
+				t.Errorf("%s calls QueryAll", s.path)
 			}
 			return true
 		})

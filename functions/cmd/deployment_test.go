@@ -110,7 +110,7 @@ func answers(t testing.TB, url string) {
 func TestEveryHostGivesTheSame(t *testing.T) {
 	c := startCloud(t)
 	azure := packaged(t, "azure", "-arch", runtime.GOARCH)
-	lambda := packaged(t, "lambda", "-arch", runtime.GOARCH, "token", "user")
+	lambda := packaged(t, "lambda", "-arch", runtime.GOARCH, "token", "user", "notify")
 	for _, executable := range []string{filepath.Join(azure, "handler"), filepath.Join(lambda, "token", "bootstrap")} {
 		info, err := os.Stat(executable)
 		if err != nil {
@@ -141,7 +141,7 @@ func TestEveryHostGivesTheSame(t *testing.T) {
 		"Azure Functions, proxying":   {T: t, URL: host.URL, Token: ada},
 		"Azure Functions, forwarding": {T: t, URL: old.URL, Token: ada},
 		"plain HTTP":                  {T: t, URL: server, Token: ada},
-		"Lambda":                      {T: t, URL: onLambda(t, lambda, c.env), Token: ada},
+		"Lambda":                      {T: t, URL: httpAPI(t, lambda, c.env), Token: ada},
 	}
 	id, token := "", ""
 	for name, client := range hosts {
@@ -180,6 +180,13 @@ func TestEveryHostGivesTheSame(t *testing.T) {
 	if n := len(c.ACS.Identities()); n != 1 {
 		t.Errorf("%d identities at ACS", n)
 	}
+	if err := host.Fire(t.Context(), "notify", []byte(`[{"id":"x","pk":"x","type":"other"}]`)); err != nil {
+		t.Errorf("the change feed: %v\n%s", err, host.Stdout())
+	}
+	schedule := onLambda(t, lambda, "notify", c.env)
+	if _, err := schedule.Invoke(t.Context(), []byte(`{"detail-type":"Scheduled Event","detail":{}}`)); err != nil {
+		t.Errorf("the schedule: %v\n%s", err, schedule.Stdout())
+	}
 }
 
 // TestBuiltInSignInOfAzure: the samples for the web send no token; the platform's
@@ -207,18 +214,25 @@ func TestBuiltInSignInOfAzure(t *testing.T) {
 	client.Get("/api/token?scope=voip", session).Problem(http.StatusUnauthorized, "token_invalid")
 }
 
-// onLambda puts an HTTP API in front of the functions of a user: what is one
+// onLambda is one packaged function.
+func onLambda(t *testing.T, folder, name string, env []string) *hostingtest.Lambda {
+	t.Helper()
+	executable, err := filepath.Abs(filepath.Join(folder, name, "bootstrap"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := hostingtest.StartLambda(hostingtest.LambdaOptions{Bootstrap: executable, Env: env})
+	t.Cleanup(l.Close)
+	return l
+}
+
+// httpAPI puts an HTTP API in front of the functions of a user: what is one
 // address to clients is a Lambda function for each prefix.
-func onLambda(t *testing.T, folder string, env []string) string {
+func httpAPI(t *testing.T, folder string, env []string) string {
 	t.Helper()
 	functions := map[string]*hostingtest.Lambda{}
 	for _, name := range []string{"token", "user"} {
-		executable, err := filepath.Abs(filepath.Join(folder, name, "bootstrap"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		functions[name] = hostingtest.StartLambda(hostingtest.LambdaOptions{Bootstrap: executable, Env: env})
-		t.Cleanup(functions[name].Close)
+		functions[name] = onLambda(t, folder, name, env)
 	}
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := "token"
