@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -17,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"switchboard/shared/outbox"
+	"switchboard/shared/storage"
 	"switchboard/shared/testbed"
 )
 
@@ -213,6 +216,47 @@ func TestGreetingIsReadyToPaste(t *testing.T) {
 	out, err := exec.CommandContext(ctx, "sh", "-ec", script.String()).CombinedOutput()
 	if err != nil || !strings.Contains(string(out), `"communicationUserId"`) || !strings.Contains(string(out), `"handle":"ada"`) || !strings.Contains(string(out), "Retry-After: 7") {
 		t.Errorf("%v\n%s\n%s", err, script.String(), out)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestWhatChangesFiresEventFunctions: the outbox's consumer tells that it does not know
+// what to do.
+func TestWhatChangesFiresEventFunctions(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	f, err := parse([]string{"-json", "-data", "", "-addr", "127.0.0.1:0", "-cosmos", "127.0.0.1:0", "-acs", "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ready, stdout := io.Pipe()
+	log := &testbed.Log{}
+	done := make(chan error, 1)
+	go func() { done <- run(ctx, f, stdout, log) }()
+	var at endpoints
+	if err := json.NewDecoder(ready).Decode(&at); err != nil {
+		t.Fatal(err)
+	}
+	store, err := storage.Open(storage.Config{
+		Endpoint: at.Cosmos, Key: at.CosmosKey, NewID: rand.Text, Schema: storage.Schema{Database: "switchboard", Container: "main"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry, err := outbox.New("p", "nothing known", nil, "1", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Create(t.Context(), entry); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(log.String(), "nothing known"); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("nothing was fired; log: %s", log)
+		}
 	}
 	cancel()
 	if err := <-done; err != nil {
