@@ -17,6 +17,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/data/azcosmos"
@@ -169,8 +171,8 @@ func (c *Container) QueryAll(ctx context.Context, q Query) (Page, error) {
 
 func (c *Container) page(ctx context.Context, q Query, pk azcosmos.PartitionKey) (Page, error) {
 	opts := &azcosmos.QueryOptions{PageSizeHint: int32(q.Limit)}
-	for name, value := range q.Parameters {
-		opts.QueryParameters = append(opts.QueryParameters, azcosmos.QueryParameter{Name: name, Value: value})
+	for _, name := range slices.Sorted(maps.Keys(q.Parameters)) { // a continuation is for the same request
+		opts.QueryParameters = append(opts.QueryParameters, azcosmos.QueryParameter{Name: name, Value: q.Parameters[name]})
 	}
 	if q.Continuation != "" {
 		opts.ContinuationToken = &q.Continuation

@@ -176,7 +176,10 @@ func conform(t *testing.T, c *storage.Container) {
 				t.Fatal(err)
 			}
 		}
-		q := storage.Query{PK: "none", Text: "SELECT * FROM c WHERE c.text = @text", Parameters: map[string]any{"@text": text}, Limit: 2}
+		q := storage.Query{
+			PK: "none", Text: "SELECT * FROM c WHERE c.text = @text AND c.type = @type AND c.id = @id", Limit: 1,
+			Parameters: map[string]any{"@text": text, "@type": "note", "@id": "note"},
+		}
 		if got := found(t, q, c.QueryAll); len(got) != 5 {
 			t.Errorf("found %v", got)
 		}
