@@ -4,6 +4,7 @@ package functions
 
 import (
 	"switchboard/functions/about"
+	"switchboard/functions/friends"
 	"switchboard/functions/identities"
 	"switchboard/functions/notify"
 	"switchboard/functions/token"
@@ -17,6 +18,7 @@ func All() []function.Function {
 		token.Function(),
 		user.Function(),
 		identities.Function(),
+		friends.Function(),
 		notify.Function(),
 		about.Function(),
 	}

@@ -84,6 +84,7 @@ func TestAProgramWithoutKeys(t *testing.T) {
 		"SWITCHBOARD_ISSUERS":         string(issuers),
 		"SWITCHBOARD_ACS_ENDPOINT":    "https://acs.example.com",
 		"SWITCHBOARD_COSMOS_ENDPOINT": "https://cosmos.example.com",
+		"SWITCHBOARD_SEALING_KEYS":    people.Settings()["SWITCHBOARD_SEALING_KEYS"],
 	}
 	program, err := app.New(t.Context(), app.Options{
 		ACS: faults.Transport{Handler: calling}, Cosmos: store, Issuers: people.Options().Issuers, Credential: identity,

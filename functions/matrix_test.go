@@ -27,7 +27,18 @@ const (
 	stranger  = "stranger" // signed in, unknown here so far
 	member    = "user"     // signed in, with a mapping
 	admin     = "administrator"
+
+	// Callers with a mapping who stand to Joseph, of whom the friends' operations are
+	// asked, in some way. To the others he is a stranger whom they may find.
+	friend  = "friend"
+	asked   = "has asked"
+	invited = "was asked"
+	blocker = "has blocked"
+	blocked = "is blocked"
 )
+
+// related are the callers that are told apart only where others matter.
+var related = []string{friend, asked, invited, blocker, blocked}
 
 // expectation is the status that each caller gets, in the order of callers.
 type expectation map[string]int
@@ -51,10 +62,16 @@ func signedIn(atStranger, atMember, atAdmin int) expectation {
 	return e
 }
 
+// toward adds to the callers of signedIn those who stand to Joseph in some way.
+func (e expectation) toward(friendGets, askedGets, invitedGets, blockerGets, blockedGets int) expectation {
+	e[friend], e[asked], e[invited], e[blocker], e[blocked] = friendGets, askedGets, invitedGets, blockerGets, blockedGets
+	return e
+}
+
 // matrix has a row for every operation of every function. A new operation
 // without one fails TestAuthorisation.
 var matrix = map[string]struct {
-	path, body string // with {mine}: the caller's calling identity
+	path, body string // with {mine}: the caller's calling identity, {joseph}: Joseph's user id, {invite}: a code of his
 	headers    []string
 	want       expectation
 }{
@@ -72,6 +89,17 @@ var matrix = map[string]struct {
 	"put-identity":         {path: "/api/identities/x", body: `{"kind":"bot"}`, want: signedIn(403, 403, 200)},
 	"get-identity":         {path: "/api/identities/x", want: signedIn(403, 403, 200)},
 	"delete-identity":      {path: "/api/identities/x", want: signedIn(403, 403, 204)},
+	"list-friends":         {path: "/api/friends", want: signedIn(200, 200, 200)},
+	"look-up-user":         {path: "/api/friends/lookup?handle=joseph", want: signedIn(404, 200, 200).toward(200, 200, 200, 200, 404)},
+	"get-friend":           {path: "/api/friends/{joseph}", want: signedIn(200, 200, 200).toward(200, 200, 200, 200, 404)},
+	"put-friend":           {path: "/api/friends/{joseph}", want: signedIn(404, 200, 200).toward(200, 200, 200, 409, 404)},
+	"delete-friend":        {path: "/api/friends/{joseph}", want: signedIn(404, 204, 204).toward(204, 204, 204, 204, 204)},
+	"block-user":           {path: "/api/friends/{joseph}/block", want: signedIn(404, 200, 200).toward(200, 200, 200, 200, 404)},
+	"unblock-user":         {path: "/api/friends/{joseph}/block", want: signedIn(404, 204, 204).toward(204, 204, 204, 204, 204)},
+	"create-invite":        {path: "/api/friends/invites", want: signedIn(404, 201, 201)},
+	"list-invites":         {path: "/api/friends/invites", want: signedIn(200, 200, 200)},
+	"accept-invite":        {path: "/api/friends/invites/{invite}/accept", want: signedIn(404, 200, 200).toward(200, 200, 200, 409, 404)},
+	"revoke-invite":        {path: "/api/friends/invites/{invite}/revoke", want: signedIn(204, 204, 204)},
 	"issue-identity-token": {path: "/api/identities/x/token", want: signedIn(403, 403, 200)},
 }
 
@@ -85,10 +113,14 @@ func TestAuthorisation(t *testing.T) {
 			t.Errorf("operation %s has no row in the matrix", id)
 			continue
 		}
-		for _, who := range callers {
+		for _, who := range slices.Sorted(maps.Keys(row.want)) {
 			t.Run(id+"/"+who, func(t *testing.T) {
 				client, mine := caller(t, b, who, elsewhereURL)
-				answer := client.Do(op.method, strings.ReplaceAll(row.path, "{mine}", mine), row.body, row.headers...)
+				path := strings.ReplaceAll(row.path, "{mine}", mine)
+				if strings.Contains(path, "joseph") || strings.Contains(path, "{invite}") {
+					path = toJoseph(t, b, path, client, who)
+				}
+				answer := client.Do(op.method, path, row.body, row.headers...)
 				if answer.Status != row.want[who] {
 					t.Errorf("status %d, want %d: %s", answer.Status, row.want[who], answer.Body)
 				}
@@ -177,8 +209,54 @@ func caller(t *testing.T, b *testbed.Bed, who, elsewhereURL string) (testbed.Cli
 		return mapped(user)
 	case admin:
 		return mapped(b.As("ada", signin.RoleAdmin))
+	case friend, asked, invited, blocker, blocked:
+		return mapped(user)
 	}
 	return user, "8:acs:x"
+}
+
+// toJoseph puts the caller and Joseph, both of them new to each other, into the
+// relation that the kind of caller has, and fills in the path.
+func toJoseph(t *testing.T, b *testbed.Bed, path string, client testbed.Client, who string) string {
+	t.Helper()
+	joseph := b.As("joseph")
+	joseph.Do("DELETE", "/api/user", "").Want(http.StatusNoContent)
+	drained(t, b)
+	his := joseph.Do("POST", "/api/user", "").Text("userId")
+	joseph.Do("PATCH", "/api/user", `{"handle":"joseph","discoverable":true}`).Want(http.StatusOK)
+	code := joseph.Do("POST", "/api/friends/invites", "").Text("code")
+	if slices.Contains(related, who) {
+		client.Do("PATCH", "/api/user", `{"discoverable":true}`).Want(http.StatusOK)
+		hers := client.Get("/api/user").Text("userId")
+		relate := func(c testbed.Client, path string) {
+			c.Do("PUT", "/api/friends/"+path, "").Want(http.StatusOK)
+			drained(t, b)
+		}
+		switch who {
+		case friend:
+			relate(client, his)
+			relate(joseph, hers)
+		case asked:
+			relate(client, his)
+		case invited:
+			relate(joseph, hers)
+		case blocker:
+			relate(client, his+"/block")
+		case blocked:
+			relate(joseph, hers+"/block")
+		}
+	}
+	return strings.NewReplacer("{joseph}", his, "{invite}", code).Replace(path)
+}
+
+// drained waits until everybody has heard of everything.
+func drained(t *testing.T, b *testbed.Bed) {
+	t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); len(b.Stored(`SELECT c.id FROM c WHERE c.type = "outbox"`)) > 0; time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the outbox never gets empty")
+		}
+	}
 }
 
 func minted(t *testing.T, b *testbed.Bed, g localoidc.Grant) string {

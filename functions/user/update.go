@@ -75,7 +75,7 @@ func (p *patch) Resolve(api.Context) (faults []error) {
 			v.Value = phonenumbers.Format(number, phonenumbers.E164)
 		}
 	}
-	if v := p.PhoneVisibleTo; v.Given() && v.Value != "nobody" && v.Value != "friends" {
+	if v := p.PhoneVisibleTo; v.Given() && v.Value != "nobody" && v.Value != identity.VisibleToFriends {
 		fault("phoneVisibleTo", "is nobody or friends")
 	}
 	return faults

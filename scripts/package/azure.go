@@ -19,10 +19,10 @@ func azure(j job) error {
 	if names, err = j.choose(all, "function with a function.json"); err != nil {
 		return err
 	}
-	// What catches the paths that no other function has goes along: a function's own
-	// further paths are among them.
-	if slices.Contains(all, catchAll) && !slices.Contains(names, catchAll) {
-		names = append(names, catchAll)
+	for _, name := range along() {
+		if slices.Contains(all, name) && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
 	}
 	if err := empty(j.out, staged); err != nil {
 		return err
@@ -53,8 +53,10 @@ func azure(j job) error {
 	return nil
 }
 
-// catchAll is the function whose route takes every path.
-const catchAll = "about"
+// along are the functions that go with every other: about takes the paths that no
+// other function has, a function's own further paths among them, and notify does what
+// others leave in the outbox.
+func along() []string { return []string{"about", "notify"} }
 
 // functions returns the folders of functions/ that hold a function.json, sorted.
 func functions(root string) ([]string, error) {

@@ -19,11 +19,8 @@ import (
 
 	"switchboard/shared/acs"
 	"switchboard/shared/api"
-	"switchboard/shared/calling"
 	"switchboard/shared/function"
-	"switchboard/shared/handle"
 	"switchboard/shared/hosting"
-	"switchboard/shared/identity"
 	"switchboard/shared/outbox"
 	"switchboard/shared/seal"
 	"switchboard/shared/signin"
@@ -119,13 +116,12 @@ func (b *builder) services(rows []function.Function) (out function.Services, ver
 	if err != nil {
 		return out, nil, err
 	}
-	if needs(function.Calling) {
-		ring, err := b.ring()
-		if err != nil {
+	if needs(function.Calling) || needs(function.Sealing) {
+		if out.Ring, err = b.ring(); err != nil {
 			return out, nil, err
 		}
-		out.Identities, out.Handles = b.people(store, client, ring)
 	}
+	out.Identities, out.Handles, out.Friendships = b.people(store, client, out.Ring)
 	out.Outbox = &outbox.Consumer{Store: store, Handlers: b.handlers(out), Now: b.Now, Log: b.log}
 	return out, verifier, nil
 }
@@ -133,35 +129,8 @@ func (b *builder) services(rows []function.Function) (out function.Services, ver
 // handlers are what is done for each kind of outbox entry. A program that has the
 // function notify needs all of them, whichever functions are beside it: programs that
 // read one change feed share it, so that an entry reaches only one of them.
-func (b *builder) handlers(function.Services) map[string]outbox.Handler {
-	return map[string]outbox.Handler{}
-}
-
-// people is the mapping and the directory of handles. They know of each other: a
-// handle is its holder's as long as the profile says so, and goes with the holder.
-func (b *builder) people(store *storage.Container, provider identity.Provider, ring *seal.Ring) (*identity.Registry, *handle.Directory) {
-	handles := &handle.Directory{Store: store, Now: b.Now, Log: b.log}
-	identities := identity.New(identity.Config{
-		Store:    store,
-		Provider: provider,
-		Ring:     ring,
-		Clean: func(ctx context.Context, rec *identity.Record) error {
-			for _, h := range rec.Handles {
-				if err := handles.Release(ctx, h, rec.UserID()); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
-		Default: identity.Want{Scopes: []calling.Scope{calling.Chat, calling.VoIP}, Life: b.settings.life},
-		Now:     b.Now,
-		NewID:   rand.Text,
-		Log:     b.log,
-	})
-	handles.HandleOf = func(ctx context.Context, userID string) (string, error) {
-		return identities.HandleOf(ctx, identity.UserKey(userID))
-	}
-	return identities, handles
+func (b *builder) handlers(s function.Services) map[string]outbox.Handler {
+	return s.Friendships.Handlers()
 }
 
 func (b *builder) calling() (*acs.Client, error) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 
 	"switchboard/shared/acs"
 	"switchboard/shared/calling"
+	"switchboard/shared/friendship"
 	"switchboard/shared/function"
 	"switchboard/shared/seal"
 	"switchboard/shared/signin"
@@ -38,7 +40,15 @@ type environment struct {
 	TokenLife        string `env:"SWITCHBOARD_TOKEN_LIFE, default=24h"`
 	RequestTimeout   string `env:"SWITCHBOARD_REQUEST_TIMEOUT, default=2200ms"`
 	CORSOrigins      string `env:"SWITCHBOARD_CORS_ORIGINS"`
-	Version          string `env:"SWITCHBOARD_VERSION, default=dev"`
+
+	FriendsMax         string `env:"SWITCHBOARD_FRIENDS_MAX, default=5000"`
+	FriendsPendingMax  string `env:"SWITCHBOARD_FRIENDS_PENDING_MAX, default=500"`
+	FriendsInvitesMax  string `env:"SWITCHBOARD_FRIENDS_INVITES_MAX, default=50"`
+	FriendsRequestRate string `env:"SWITCHBOARD_FRIENDS_REQUESTS_PER_MINUTE, default=30"`
+	FriendsLookupRate  string `env:"SWITCHBOARD_FRIENDS_LOOKUPS_PER_MINUTE, default=30"`
+	FriendsInviteRate  string `env:"SWITCHBOARD_FRIENDS_INVITES_PER_MINUTE, default=10"`
+
+	Version string `env:"SWITCHBOARD_VERSION, default=dev"`
 }
 
 // settings is what the environment means.
@@ -51,6 +61,7 @@ type settings struct {
 	life    time.Duration
 	timeout time.Duration
 	origins []string
+	friends friendship.Limits
 	version string
 }
 
@@ -84,10 +95,14 @@ func readSettings(ctx context.Context, env func(string) string, rows []function.
 		life:    r.duration("SWITCHBOARD_TOKEN_LIFE", e.TokenLife, calling.MinLife, calling.MaxLife),
 		timeout: r.duration("SWITCHBOARD_REQUEST_TIMEOUT", e.RequestTimeout, 100*time.Millisecond, time.Minute),
 		origins: r.origins(e.CORSOrigins),
+		friends: r.friends(e),
 		version: e.Version,
 	}
 	if s.life%time.Minute != 0 {
 		r.fault("SWITCHBOARD_TOKEN_LIFE", "must be whole minutes")
+	}
+	if e.SealingKeys == "" && e.SealingVault == "" {
+		r.missing("SWITCHBOARD_SEALING_KEYS", "or SWITCHBOARD_SEALING_VAULT, to seal the cursors of lists", function.Sealing)
 	}
 	if e.SealingKeys != "" {
 		var err error
@@ -199,6 +214,28 @@ func (r *reader) duration(name, text string, low, high time.Duration) time.Durat
 		r.fault(name, fmt.Sprintf("is not a time between %v and %v, such as 90m", low, high))
 	}
 	return d
+}
+
+// friends reads the limits of friend lists.
+func (r *reader) friends(e environment) friendship.Limits {
+	return friendship.Limits{
+		Friends: r.number("SWITCHBOARD_FRIENDS_MAX", e.FriendsMax),
+		Pending: r.number("SWITCHBOARD_FRIENDS_PENDING_MAX", e.FriendsPendingMax),
+		Invites: r.number("SWITCHBOARD_FRIENDS_INVITES_MAX", e.FriendsInvitesMax),
+		PerMin: map[friendship.Act]int{
+			friendship.Ask:    r.number("SWITCHBOARD_FRIENDS_REQUESTS_PER_MINUTE", e.FriendsRequestRate),
+			friendship.Search: r.number("SWITCHBOARD_FRIENDS_LOOKUPS_PER_MINUTE", e.FriendsLookupRate),
+			friendship.Invite: r.number("SWITCHBOARD_FRIENDS_INVITES_PER_MINUTE", e.FriendsInviteRate),
+		},
+	}
+}
+
+func (r *reader) number(name, text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > 1_000_000 {
+		r.fault(name, "is not a whole number from 1 to 1000000")
+	}
+	return n
 }
 
 // origins reads the list that the Azure host takes, a JSON array, or the same

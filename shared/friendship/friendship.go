@@ -21,8 +21,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"switchboard/shared/outbox"
@@ -62,7 +62,6 @@ type Config struct {
 	Limits Limits
 	Now    func() time.Time
 	NewID  func() string
-	Log    *slog.Logger
 }
 
 // Registry is all friendships. It is safe for concurrent use.
@@ -83,7 +82,7 @@ type Friend struct {
 
 // friend shows an edge to its owner.
 func (e *edge) friend() Friend {
-	f := Friend{UserID: e.Other, State: e.State, Since: e.Since, Card: e.Card, Version: string(e.ETag), order: e.Order}
+	f := Friend{UserID: e.Other, State: e.State, Since: e.Since, Card: e.Card, Version: strings.Trim(string(e.ETag), `"`), order: e.Order}
 	if e.State != Friends {
 		f.Card = Card{Name: e.Card.Name}
 	}
@@ -349,7 +348,7 @@ func (r *Registry) head(ctx context.Context, user string) (*head, error) {
 	}
 	return &head{
 		Head:   storage.Head{PK: partition(user), ID: headType, Type: headType},
-		Born:   person.Since.UnixMilli(),
+		Born:   person.Since.UnixMilli() + 1,
 		Secret: []byte(r.NewID()),
 	}, nil
 }

@@ -177,11 +177,12 @@ func (w *world) leaves(t testing.TB, user string) {
 	t.Helper()
 	w.people.leave(user)
 	ok(t, w.Forget(t.Context(), user))
+	w.left = time.Now()
 }
 
 func (w *world) returns(user, name string) {
 	time.Sleep(2 * time.Millisecond)
-	w.people.set(user, name, time.Now())
+	w.people.set(user, name, w.left)
 }
 
 // A user who was erased and comes back begins anew, also toward friends who have

@@ -11,17 +11,6 @@ import (
 	"switchboard/shared/problem"
 )
 
-// befriend makes two users friends.
-func (w *world) befriend(t testing.TB, ada, grace string) {
-	t.Helper()
-	_, err := w.Ask(t.Context(), ada, grace, anyVersion)
-	ok(t, err)
-	ok(t, w.settle(t.Context(), ada, grace))
-	_, err = w.Ask(t.Context(), grace, ada, anyVersion)
-	ok(t, err)
-	ok(t, w.settle(t.Context(), ada, grace))
-}
-
 // The calling identity and the number are for friends only, and always the newest.
 func TestCards(t *testing.T) {
 	w, ctx := newWorld(t, plenty()), t.Context()
@@ -48,7 +37,7 @@ func TestCards(t *testing.T) {
 	w.people.change(ada, func(p *friendship.Person) {
 		p.Card = friendship.Card{Name: "Countess", CallingID: "8:acs:new", At: p.Card.At}
 	})
-	news, err := friendship.CardChanged(ada, w.Config)
+	news, err := friendship.CardChanged(ada, w.NewID(), w.now())
 	ok(t, err)
 	ok(t, w.store.Create(ctx, news))
 	ok(t, w.settle(ctx, ada))

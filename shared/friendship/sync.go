@@ -3,6 +3,7 @@ package friendship
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"switchboard/shared/outbox"
 	"switchboard/shared/problem"
@@ -36,9 +37,9 @@ type card struct {
 }
 
 // CardChanged is the news to write in one batch with a change of what a user
-// shows: name, number, who sees it, calling identity.
-func CardChanged(user string, cfg Config) (*outbox.Entry, error) {
-	return outbox.New(partition(user), kindCard, card{User: user}, cfg.NewID(), cfg.Now())
+// shows: name, number, who sees it, calling identity. id is random.
+func CardChanged(user, id string, now time.Time) (*outbox.Entry, error) {
+	return outbox.New(partition(user), kindCard, card{User: user}, id, now)
 }
 
 // Handlers are what delivers the package's news.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -25,6 +24,7 @@ type world struct {
 	store  *storage.Container
 	people *people
 	now    func() time.Time
+	left   time.Time // when somebody left last
 }
 
 // newWorld opens a store in memory.
@@ -53,7 +53,7 @@ func newWorld(t testing.TB, limits friendship.Limits) *world {
 // registry is one that reaches the store in a way of its own.
 func (w *world) registry(store friendship.Store, limits friendship.Limits) *friendship.Registry {
 	return friendship.New(friendship.Config{
-		Store: store, People: w.people, Limits: limits, Now: w.now, NewID: rand.Text, Log: slog.New(slog.DiscardHandler),
+		Store: store, People: w.people, Limits: limits, Now: w.now, NewID: rand.Text,
 	})
 }
 

@@ -12,10 +12,12 @@ import (
 
 	"switchboard/shared/api"
 	"switchboard/shared/calling"
+	"switchboard/shared/friendship"
 	"switchboard/shared/handle"
 	"switchboard/shared/hosting"
 	"switchboard/shared/identity"
 	"switchboard/shared/outbox"
+	"switchboard/shared/seal"
 )
 
 // Need is a group of settings that a function cannot work without.
@@ -26,6 +28,7 @@ const (
 	SignIn  Need = "sign-in"
 	Storage Need = "storage"
 	Calling Need = "calling"
+	Sealing Need = "sealing"
 )
 
 // Function is one row. It has a Route and a Mount, or an Event.
@@ -55,11 +58,13 @@ type Teams interface {
 // Services is what functions work with. Only what the deployed functions need
 // is set.
 type Services struct {
-	Identities *identity.Registry
-	Handles    *handle.Directory
-	Outbox     *outbox.Consumer
-	Teams      Teams
-	TokenLife  time.Duration // of a token whose life the client does not choose
-	Version    string        // of the deployment
-	Now        func() time.Time
+	Identities  *identity.Registry
+	Handles     *handle.Directory
+	Friendships *friendship.Registry
+	Outbox      *outbox.Consumer
+	Ring        *seal.Ring // nil where no function needs Sealing and no key is set
+	Teams       Teams
+	TokenLife   time.Duration // of a token whose life the client does not choose
+	Version     string        // of the deployment
+	Now         func() time.Time
 }

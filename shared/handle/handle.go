@@ -97,6 +97,13 @@ func (d *Directory) claim(ctx context.Context, handle, userID string) error {
 	return d.Store.Replace(ctx, e)
 }
 
+// Holder returns the user who has claimed a handle, "" if nobody has. Whether the
+// user's profile says it is for the caller to check.
+func (d *Directory) Holder(ctx context.Context, handle string) (userID string, err error) {
+	e, err := d.read(ctx, handle)
+	return e.UserID, err
+}
+
 // Release takes a handle from a user who is leaving. One that the user does not
 // hold is no error.
 func (d *Directory) Release(ctx context.Context, handle, userID string) error {

@@ -15,7 +15,9 @@ import (
 func (r *Registry) allocate(ctx context.Context, rec *Record, who Subject, want Want) (outcome, error) {
 	fresh := rec.CreatedAt.IsZero()
 	if fresh {
-		rec.Kind, rec.Name, rec.TTL, rec.ErasedAt = who.Kind, who.name(), 0, time.Time{}
+		rec.Kind, rec.Name, rec.TTL = who.Kind, who.name(), 0
+		rec.LeftAt, rec.ErasedAt = rec.ErasedAt, time.Time{}
+		rec.Shown = r.Now().UnixMilli()
 		rec.Profile = Profile{DisplayName: CleanName(who.DisplayName), Version: r.NewID()}
 	}
 	r.begin(rec, allocate)
@@ -83,7 +85,11 @@ func (r *Registry) settle(ctx context.Context, rec *Record, end func(*Record)) e
 		ended := *rec
 		ended.Change = nil
 		end(&ended)
-		err := r.save(ctx, &ended)
+		was := *rec
+		if rec.CallingID == "" { // nobody has seen it yet
+			was.CallingID = ended.CallingID
+		}
+		err := r.saveAfter(ctx, &ended, was)
 		if err == nil {
 			*rec = ended
 			return nil

@@ -51,6 +51,7 @@ type Store interface {
 	Create(ctx context.Context, d storage.Document) error
 	Replace(ctx context.Context, d storage.Document) error
 	Query(ctx context.Context, q storage.Query) (storage.Page, error)
+	Write(ctx context.Context, b storage.Batch) error
 }
 
 // Provider is the calling provider, as far as identities go; *acs.Client is
@@ -73,8 +74,9 @@ type Config struct {
 	Store    Store
 	Provider Provider
 	Ring     *seal.Ring
-	Clean    func(context.Context, *Record) error // removes what belongs to an identity elsewhere; may run again
-	Default  Want                                 // the token that Ensure asks for with a new identity, so that the first request is warm
+	Clean    func(context.Context, *Record) error    // removes what belongs to an identity elsewhere; may run again
+	News     func(*Record) (storage.Document, error) // tells others what they see of a user now; written together with the change; nil = nothing
+	Default  Want                                    // the token that Ensure asks for with a new identity, so that the first request is warm
 	Now      func() time.Time
 	NewID    func() string
 	Log      *slog.Logger
@@ -145,7 +147,7 @@ func (r *Registry) Update(ctx context.Context, key Key, change func(*Record) err
 		case slices.Equal(rec.Handles, was.Handles):
 			return rec, nil
 		}
-		err = r.save(ctx, rec)
+		err = r.saveAfter(ctx, rec, was)
 		if !errors.Is(err, storage.ErrStale) {
 			return rec, err
 		}
@@ -173,6 +175,23 @@ func (r *Registry) save(ctx context.Context, rec *Record) error {
 		return storage.ErrStale
 	}
 	return err
+}
+
+// saveAfter is save for a record that was another before. Where others see the
+// difference, the news of it are stored in the same batch.
+func (r *Registry) saveAfter(ctx context.Context, rec *Record, was Record) error {
+	if r.News == nil || rec.UserID() == "" || rec.CallingID == "" || rec.shown() == was.shown() {
+		return r.save(ctx, rec)
+	}
+	rec.Shown = max(rec.Shown+1, r.Now().UnixMilli())
+	news, err := r.News(rec)
+	if err != nil {
+		return err
+	}
+	var b storage.Batch
+	b.Put(rec)
+	b.Put(news)
+	return r.Store.Write(ctx, b)
 }
 
 func unknown(key Key) error {

@@ -59,7 +59,34 @@ type Record struct {
 	Generation int       `json:"generation"`        // counts up whenever all tokens end
 	Change     *Change   `json:"change,omitempty"`  // work with the provider that is under way
 	ErasedAt   time.Time `json:"erasedAt,omitzero"`
+	LeftAt     time.Time `json:"leftAt,omitzero"` // ErasedAt of the mapping before this one
+	Shown      int64     `json:"shown,omitempty"` // version of what others see; counts up with it
 }
+
+// Since is from when on the mapping counts for others: what they did before
+// meant nobody, or who was erased. Clocks of other instances may be seconds
+// behind.
+func (rec *Record) Since() time.Time {
+	const skew = 5 * time.Second
+	since := rec.CreatedAt.Add(-skew)
+	if rec.LeftAt.After(since) {
+		return rec.LeftAt
+	}
+	return since
+}
+
+// shown is what others see of a user.
+func (rec *Record) shown() [3]string {
+	phone := ""
+	if rec.Profile.PhoneVisibleTo == VisibleToFriends {
+		phone = rec.Profile.PhoneNumber
+	}
+	return [3]string{rec.Profile.DisplayName, phone, rec.CallingID}
+}
+
+// VisibleToFriends is the value of Profile.PhoneVisibleTo that lets friends see the
+// number.
+const VisibleToFriends = "friends"
 
 // Profile is what an identity shows of itself. Version changes with it, and
 // only with it; it is the entity tag that clients see.

@@ -1,14 +1,18 @@
 // Command token serves the function token alone: a Lambda function, or a function
-// app of its own.
+// app of its own. The function notify is beside it and does what others are owed when
+// a calling identity or a profile changes.
 package main
 
 import (
 	"os"
 
 	"switchboard/functions/about"
+	"switchboard/functions/notify"
 	"switchboard/functions/token"
 	"switchboard/shared/app"
 	"switchboard/shared/hosting"
 )
 
-func main() { os.Exit(hosting.Main(app.Builder(token.Function(), about.Function()))) }
+func main() {
+	os.Exit(hosting.Main(app.Builder(token.Function(), notify.Function(), about.Function())))
+}

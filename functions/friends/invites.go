@@ -1,0 +1,89 @@
+package friends
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"switchboard/shared/api"
+	"switchboard/shared/friendship"
+)
+
+// invitation is an invite as its maker sees it.
+type invitation struct {
+	Code      string    `json:"code" doc:"What the link holds"`
+	Uses      int       `json:"uses" doc:"How many may accept in all"`
+	Used      int       `json:"used" doc:"How many have"`
+	CreatedAt time.Time `json:"createdAt" doc:"UTC"`
+	ExpiresAt time.Time `json:"expiresAt" doc:"UTC"`
+}
+
+func showInvite(i friendship.Invitation) invitation {
+	return invitation{Code: i.Code, Uses: i.Uses, Used: i.Used, CreatedAt: i.CreatedAt, ExpiresAt: i.ExpiresAt}
+}
+
+// wish is what an invite shall be like.
+type wish struct {
+	Uses           int `json:"uses,omitempty" minimum:"1" maximum:"100" default:"1" doc:"How many may accept"`
+	ExpiresInHours int `json:"expiresInHours,omitempty" minimum:"1" maximum:"720" default:"72" doc:"How long it may be accepted"`
+}
+
+func (h handler) invite(ctx context.Context, in *struct {
+	IdempotencyKey string `header:"Idempotency-Key" maxLength:"200" doc:"Repeating a request with the same key makes no second invite"`
+	Body           *wish  `required:"false"`
+}) (*struct {
+	Status int
+	Body   invitation
+}, error) {
+	wanted := wish{Uses: 1, ExpiresInHours: 72}
+	if in.Body != nil {
+		wanted = *in.Body
+	}
+	made, created, err := h.friendships.Invite(ctx, api.Caller(ctx).UserID, wanted.Uses, time.Duration(wanted.ExpiresInHours)*time.Hour, in.IdempotencyKey)
+	if err != nil {
+		return nil, err
+	}
+	status := http.StatusOK
+	if created {
+		status = http.StatusCreated
+	}
+	return &struct {
+		Status int
+		Body   invitation
+	}{status, showInvite(made)}, nil
+}
+
+func (h handler) invites(ctx context.Context, _ *struct{}) (*struct {
+	Body struct {
+		Items []invitation `json:"items" nullable:"false"`
+	}
+}, error) {
+	open, err := h.friendships.Invites(ctx, api.Caller(ctx).UserID)
+	if err != nil {
+		return nil, err
+	}
+	out := &struct {
+		Body struct {
+			Items []invitation `json:"items" nullable:"false"`
+		}
+	}{}
+	out.Body.Items = make([]invitation, len(open))
+	for n, i := range open {
+		out.Body.Items[n] = showInvite(i)
+	}
+	return out, nil
+}
+
+// Code is the part of a path that holds an invite's code. It is exported for huma,
+// which reads only such fields.
+type Code struct {
+	Code string `path:"code" maxLength:"200" doc:"The code of an invite"`
+}
+
+func (h handler) accept(ctx context.Context, in *Code) (*found, error) {
+	return answer(h.friendships.Accept(ctx, api.Caller(ctx).UserID, in.Code))
+}
+
+func (h handler) revoke(ctx context.Context, in *Code) (*struct{}, error) {
+	return nil, h.friendships.Revoke(ctx, api.Caller(ctx).UserID, in.Code)
+}
