@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -201,12 +202,13 @@ func TestGreetingIsReadyToPaste(t *testing.T) {
 		done <- run(ctx, f, write, io.Discard)
 		write.Close()
 	}()
+	command := regexp.MustCompile(`^([A-Z]+=|curl |-d )`)
 	var script strings.Builder
 	for lines := bufio.NewScanner(read); lines.Scan(); {
 		if strings.Contains(lines.Text(), "Ctrl-C") {
 			break
 		}
-		if line := strings.TrimSpace(lines.Text()); strings.HasPrefix(line, "TOKEN=") || strings.HasPrefix(line, "curl") || strings.HasPrefix(line, "-d") {
+		if line := strings.TrimSpace(lines.Text()); command.MatchString(line) {
 			script.WriteString(line + "\n")
 		}
 	}
@@ -214,7 +216,7 @@ func TestGreetingIsReadyToPaste(t *testing.T) {
 		t.Skip("there is no curl here")
 	}
 	out, err := exec.CommandContext(ctx, "sh", "-ec", script.String()).CombinedOutput()
-	if err != nil || !strings.Contains(string(out), `"communicationUserId"`) || !strings.Contains(string(out), `"handle":"ada"`) || !strings.Contains(string(out), "Retry-After: 7") {
+	if err != nil || !strings.Contains(string(out), `"communicationUserId"`) || !strings.Contains(string(out), `"handle":"ada"`) || !strings.Contains(string(out), `"state":"requested"`) || !strings.Contains(string(out), "Retry-After: 7") {
 		t.Errorf("%v\n%s\n%s", err, script.String(), out)
 	}
 	cancel()

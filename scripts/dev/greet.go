@@ -28,6 +28,14 @@ Try it:
   curl -s -X PATCH -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
        -d '{"handle":"ada","discoverable":true}' {{.At.Functions}}/api/user
 
+Grace finds Ada and asks to be friends; Ada sees it.
+
+  GRACE=$(curl -s '{{.At.OIDC}}/dev-token?user=grace')
+  curl -s -X POST -H "Authorization: Bearer $GRACE" {{.At.Functions}}/api/user
+  ADA=$(curl -s -H "Authorization: Bearer $GRACE" '{{.At.Functions}}/api/friends/lookup?handle=ada' | cut -d '"' -f 4)
+  curl -s -X PUT -H "Authorization: Bearer $GRACE" {{.At.Functions}}/api/friends/$ADA
+  curl -s -H "Authorization: Bearer $TOKEN" '{{.At.Functions}}/api/friends?state=invited'
+
 Break it: the next call to ACS is throttled, and says for how long.
 
   curl -s -d '{"status":429,"header":{"Retry-After":"7"}}' {{.At.ACS}}/_faults
