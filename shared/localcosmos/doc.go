@@ -46,8 +46,8 @@
 //     estimated charges, and lets a request overdraw its second.
 //   - Queries look at every item of their partition: 100,000 items of 1 KB take
 //     seconds. ORDER BY sorts in memory what WHERE kept. Without ORDER BY items
-//     come by id, with DISTINCT by value: the service promises neither. Parsed items are kept for
-//     the next query, up to 8,192 of up to 4 KB.
+//     come by id, with DISTINCT by value: the service promises neither. Parsed
+//     items are kept for the next query, up to 8,192 of up to 4 KB.
 //   - A container has one physical partition, and one partition key range that
 //     never splits: the service spreads a query across partitions over more
 //     pages.
