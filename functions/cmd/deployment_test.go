@@ -1,5 +1,3 @@
-// Package cmd_test runs what is deployed, as it is packaged: the real
-// executables under the hosts that hostingtest plays, over the local cloud.
 package cmd_test
 
 import (
@@ -9,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -19,21 +16,17 @@ import (
 	"switchboard/shared/testbed"
 )
 
-const root = "../.."
-
-// largest is the most that an executable may weigh, in bytes.
-const largest = 20_000_000
-
 // cloud is a local cloud on the network, for processes of their own.
 type cloud struct {
 	*local.Cloud
 	env []string
 }
 
-func startCloud(t testing.TB) cloud {
+// startCloud starts one that keeps its data in a directory, or, without one, in memory.
+func startCloud(t testing.TB, data string) cloud {
 	t.Helper()
 	front := httptest.NewUnstartedServer(nil)
-	c, err := local.Open(t.Context(), local.Options{Issuer: "http://" + front.Listener.Addr().String() + "/oidc"})
+	c, err := local.Open(t.Context(), local.Options{Data: data, Issuer: "http://" + front.Listener.Addr().String() + "/oidc"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,19 +46,6 @@ func startCloud(t testing.TB) cloud {
 		env = append(env, name+"="+value)
 	}
 	return cloud{Cloud: c, env: env}
-}
-
-// packaged runs scripts/package and returns the folder that it made.
-func packaged(t testing.TB, args ...string) string {
-	t.Helper()
-	out := filepath.Join(t.TempDir(), "out")
-	args = append(append([]string{"run", "./scripts/package"}, args[0], "-o", out), args[1:]...)
-	build := exec.CommandContext(t.Context(), "go", args...)
-	build.Dir = root
-	if text, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, text)
-	}
-	return out
 }
 
 // plain runs an executable as a plain HTTP server and returns its address.
@@ -108,24 +88,10 @@ func answers(t testing.TB, url string) {
 // TestEveryHostGivesTheSame runs the packaged functions on every host: one
 // mapping, one warm token, the same answers.
 func TestEveryHostGivesTheSame(t *testing.T) {
-	c := startCloud(t)
-	azure := packaged(t, "azure", "-arch", runtime.GOARCH)
-	lambda := packaged(t, "lambda", "-arch", runtime.GOARCH, "token", "user", "notify")
-	for _, executable := range []string{filepath.Join(azure, "handler"), filepath.Join(lambda, "token", "bootstrap")} {
-		info, err := os.Stat(executable)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if info.Size() > largest {
-			t.Errorf("%s has %d bytes", executable, info.Size())
-		}
-	}
-
-	host, err := hostingtest.StartFunctionsHost(t.Context(), hostingtest.FunctionsOptions{Root: azure, Env: c.env})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(host.Close)
+	t.Parallel()
+	c := startCloud(t, "")
+	azure, lambda := wholeApp(t), lambdas(t)
+	host := onAzure(t, azure, c.env)
 	old, err := hostingtest.StartFunctionsHost(t.Context(), hostingtest.FunctionsOptions{Root: azure, Env: c.env, Old: true})
 	if err != nil {
 		t.Fatal(err)
@@ -192,12 +158,9 @@ func TestEveryHostGivesTheSame(t *testing.T) {
 // TestBuiltInSignInOfAzure: the samples for the web send no token; the platform's
 // session does, and only for the site's own pages.
 func TestBuiltInSignInOfAzure(t *testing.T) {
-	c := startCloud(t)
-	host, err := hostingtest.StartFunctionsHost(t.Context(), hostingtest.FunctionsOptions{Root: packaged(t, "azure", "-arch", runtime.GOARCH), Env: c.env})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(host.Close)
+	t.Parallel()
+	c := startCloud(t, "")
+	host := onAzure(t, wholeApp(t), c.env)
 	token, err := c.OIDC.Token("ada")
 	if err != nil {
 		t.Fatal(err)
@@ -212,6 +175,17 @@ func TestBuiltInSignInOfAzure(t *testing.T) {
 	client.Get("/api/token?scope=voip", session+"x").Problem(http.StatusUnauthorized, "token_invalid")
 	client.Token = "mine"
 	client.Get("/api/token?scope=voip", session).Problem(http.StatusUnauthorized, "token_invalid")
+}
+
+// onAzure is a function app.
+func onAzure(t *testing.T, root string, env []string) *hostingtest.FunctionsHost {
+	t.Helper()
+	host, err := hostingtest.StartFunctionsHost(t.Context(), hostingtest.FunctionsOptions{Root: root, Env: env})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(host.Close)
+	return host
 }
 
 // onLambda is one packaged function.

@@ -11,17 +11,14 @@ import (
 	"time"
 
 	"switchboard/shared/faults"
-	"switchboard/shared/hosting/hostingtest"
 	"switchboard/shared/testbed"
 )
 
 // TestFirstRequestsRaceAcrossProcesses: one identity, whoever comes first.
 func TestFirstRequestsRaceAcrossProcesses(t *testing.T) {
-	c := startCloud(t)
-	executable := filepath.Join(t.TempDir(), "all")
-	if err := hostingtest.Build("./all", executable); err != nil {
-		t.Fatal(err)
-	}
+	t.Parallel()
+	c := startCloud(t, "")
+	executable := filepath.Join(wholeApp(t), "handler")
 	var urls []string
 	for range 4 {
 		url, _ := plain(t, executable, c.env)
@@ -61,11 +58,9 @@ func TestFirstRequestsRaceAcrossProcesses(t *testing.T) {
 // TestAKilledAllocationIsTakenOver kills a process between its claim and the
 // provider's answer.
 func TestAKilledAllocationIsTakenOver(t *testing.T) {
-	c := startCloud(t)
-	executable := filepath.Join(t.TempDir(), "all")
-	if err := hostingtest.Build("./all", executable); err != nil {
-		t.Fatal(err)
-	}
+	t.Parallel()
+	c := startCloud(t, "")
+	executable := filepath.Join(wholeApp(t), "handler")
 	token, err := c.OIDC.Token("ada")
 	if err != nil {
 		t.Fatal(err)

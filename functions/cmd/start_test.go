@@ -7,16 +7,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"switchboard/shared/hosting/hostingtest"
 )
 
 // TestStartSaysEverythingThatIsMissing at once, by name and by function.
 func TestStartSaysEverythingThatIsMissing(t *testing.T) {
-	executable := filepath.Join(t.TempDir(), "all")
-	if err := hostingtest.Build("./all", executable); err != nil {
-		t.Fatal(err)
-	}
+	t.Parallel()
+	executable := filepath.Join(wholeApp(t), "handler")
 	for name, test := range map[string]struct {
 		env  []string
 		says []string
@@ -59,10 +55,7 @@ func TestStartSaysEverythingThatIsMissing(t *testing.T) {
 //
 //	go test -run '^$' -bench Start ./functions/cmd
 func BenchmarkStart(b *testing.B) {
-	executable := filepath.Join(b.TempDir(), "all")
-	if err := hostingtest.Build("./all", executable); err != nil {
-		b.Fatal(err)
-	}
+	executable := filepath.Join(wholeApp(b), "handler")
 	env := unreachable(b)
 	for b.Loop() {
 		_, process := plain(b, executable, env)

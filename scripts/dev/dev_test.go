@@ -103,6 +103,38 @@ func TestAdaKeepsHerIdentityThroughKillAndRestart(t *testing.T) {
 	}
 }
 
+// TestAKillBeforeTheDeliveryLosesNothing: what Ada's request leaves to do is on disk
+// with it, and is done by the dev after.
+func TestAKillBeforeTheDeliveryLosesNothing(t *testing.T) {
+	data := t.TempDir()
+	first := start(t, data)
+	ada, grace := first.as(t, "ada"), first.as(t, "grace")
+	toAda := "/api/friends/" + ada.Do("POST", "/api/user", "").Text("userId")
+	toGrace := "/api/friends/" + grace.Do("POST", "/api/user", "").Text("userId")
+	grace.Do("PATCH", "/api/user", `{"discoverable":true}`).Want(http.StatusOK)
+	store := testbed.Client{T: t, URL: first.Cosmos}
+	store.Do("POST", "/_faults", `{"method":"GET","contains":"outbox","delay":"1m","times":-1}`)
+	ada.Do("PUT", toGrace, "").Want(http.StatusOK)
+	if state := grace.Get(toAda).Text("state"); state != "none" {
+		t.Errorf("before the delivery Grace's side says %q", state)
+	}
+	if err := first.process.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	first.process.Wait()
+
+	again := start(t, data)
+	ada, grace = again.as(t, "ada"), again.as(t, "grace")
+	for deadline := time.Now().Add(10 * time.Second); grace.Get(toAda).Text("state") != "invited"; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("Grace was never told: %s", grace.Get(toAda).Body)
+		}
+	}
+	if state := ada.Get(toGrace).Text("state"); state != "requested" {
+		t.Errorf("Ada's side says %q", state)
+	}
+}
+
 func TestInterruptStopsItCleanly(t *testing.T) {
 	data := t.TempDir()
 	d := start(t, data)

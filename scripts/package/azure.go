@@ -37,7 +37,11 @@ func azure(j job) error {
 		}
 	}
 	handler := filepath.Join(j.out, "handler")
-	if err := j.compile("all", handler, "lambda.norpc"); err != nil {
+	command, err := j.handler()
+	if err != nil {
+		return err
+	}
+	if err := j.compile(command, handler, "lambda.norpc"); err != nil {
 		return err
 	}
 	zipped := j.out + ".zip"
@@ -51,6 +55,16 @@ func azure(j job) error {
 	}
 	fmt.Fprintf(j.log, "%d functions: %v\n", len(names), names)
 	return nil
+}
+
+// handler is the command that is the executable. One function alone has its own: that
+// of all would serve every path that about takes, and want everybody's settings.
+func (j job) handler() (string, error) {
+	names, err := commands(j.root)
+	if len(j.names) == 1 && slices.Contains(names, j.names[0]) {
+		return j.names[0], err
+	}
+	return "all", err
 }
 
 // along are the functions that go with every other: about takes the paths that no

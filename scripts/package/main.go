@@ -4,9 +4,9 @@
 //	go run ./scripts/package lambda [-o dist/lambda] [-arch arm64] [command…]
 //
 // azure stages the script root of a function app, and zips it beside: host.json, the
-// executable "handler" (functions/cmd/all), and one folder per function with its
-// function.json. Without names it takes every function with a function.json; about goes
-// along in any case.
+// executable "handler", and one folder per function with its function.json. Without names
+// it takes every function with a function.json; about and notify go along in any case.
+// The executable is functions/cmd/all, or the command of one function that is named.
 //
 // lambda makes one folder and one zip per command in functions/cmd, each with an
 // executable called "bootstrap". Without names it takes every command.

@@ -105,6 +105,10 @@ func TestAzure(t *testing.T) {
 	if diff := cmp.Diff(want, list(t, filepath.Join(root, "dist/azure.zip"))); diff != "" {
 		t.Errorf("one function after all of them (-want +got):\n%s", diff)
 	}
+	pack(t, root, "lambda", "token")
+	if !bytes.Equal(read(t, filepath.Join(root, "dist/azure/handler")), read(t, filepath.Join(root, "dist/lambda/token/bootstrap"))) {
+		t.Error("one function has not the executable of its own")
+	}
 }
 
 // commit makes the module a git repository, which go build would stamp into what it

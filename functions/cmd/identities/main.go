@@ -1,5 +1,6 @@
-// Command identities serves the function identities alone: a Lambda function, or a function
-// app of its own.
+// Command identities serves the function identities alone: a Lambda function, or a
+// function app of its own. The function notify is beside it, as it is beside every other
+// in a function app.
 package main
 
 import (
@@ -7,8 +8,11 @@ import (
 
 	"switchboard/functions/about"
 	"switchboard/functions/identities"
+	"switchboard/functions/notify"
 	"switchboard/shared/app"
 	"switchboard/shared/hosting"
 )
 
-func main() { os.Exit(hosting.Main(app.Builder(identities.Function(), about.Function()))) }
+func main() {
+	os.Exit(hosting.Main(app.Builder(identities.Function(), notify.Function(), about.Function())))
+}

@@ -36,10 +36,10 @@ type Lambda struct {
 	stdout output
 	stderr output
 
-	turn    sync.Mutex // held during an invocation: an instance has one at a time
-	process *instance
+	turn sync.Mutex // held during an invocation: an instance has one at a time
 
 	mu        sync.Mutex
+	process   *instance // changes only in turn
 	current   *invocation
 	initError *FunctionError
 	next      chan *invocation
@@ -101,6 +101,17 @@ func (l *Lambda) Close() {
 	l.api.Close()
 }
 
+// Kill ends the function's process as a crash would. The next invocation starts another.
+func (l *Lambda) Kill() {
+	l.mu.Lock()
+	p := l.process
+	l.mu.Unlock()
+	if p != nil {
+		p.cmd.Process.Kill()
+		<-p.exited
+	}
+}
+
 // Stdout and Stderr return what the function has written.
 func (l *Lambda) Stdout() string { return l.stdout.String() }
 func (l *Lambda) Stderr() string { return l.stderr.String() }
@@ -157,11 +168,14 @@ func (l *Lambda) start() error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	l.process = &instance{cmd: cmd, exited: make(chan struct{})}
-	go func(p *instance) {
+	p := &instance{cmd: cmd, exited: make(chan struct{})}
+	l.mu.Lock()
+	l.process = p
+	l.mu.Unlock()
+	go func() {
 		p.cmd.Wait() // ProcessState has the outcome
 		close(p.exited)
-	}(l.process)
+	}()
 	return nil
 }
 
