@@ -111,7 +111,9 @@ func TestAKillBeforeTheDeliveryLosesNothing(t *testing.T) {
 	ada, grace := first.as(t, "ada"), first.as(t, "grace")
 	toAda := "/api/friends/" + ada.Do("POST", "/api/user", "").Text("userId")
 	toGrace := "/api/friends/" + grace.Do("POST", "/api/user", "").Text("userId")
-	grace.Do("PATCH", "/api/user", `{"discoverable":true}`).Want(http.StatusOK)
+	for _, user := range []testbed.Client{ada, grace} {
+		user.Do("PATCH", "/api/user", `{"discoverable":true}`).Want(http.StatusOK)
+	}
 	store := testbed.Client{T: t, URL: first.Cosmos}
 	store.Do("POST", "/_faults", `{"method":"GET","contains":"outbox","delay":"1m","times":-1}`)
 	ada.Do("PUT", toGrace, "").Want(http.StatusOK)
