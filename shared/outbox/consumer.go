@@ -26,8 +26,9 @@ const (
 )
 
 // Handler does a bounded piece of what an entry asks for: some seconds of work, and 20
-// at most, after which ctx ends and the attempt has failed. It is idempotent, stops
-// when ctx does, and leaves the entry as it is.
+// at most, or four fifths of the time that the host has left, after which ctx ends and
+// the attempt has failed. It is idempotent, stops when ctx does, and leaves the entry as
+// it is.
 //
 // A nil next means that all is done. Otherwise next is stored as the entry's Data and
 // the entry is delivered again, behind the others: so work of any length goes on in
@@ -133,7 +134,8 @@ func (c *Consumer) await(ctx context.Context, due time.Time) error {
 // try calls the Handler. What it does not do in time, while ctx lasts, is the entry's
 // own failure and no sign of a service that is away.
 func (c *Consumer) try(ctx context.Context, handle Handler, e *Entry) (next any, err error) {
-	limited, cancel := context.WithTimeout(ctx, workTime)
+	allowed := allowed(ctx)
+	limited, cancel := context.WithTimeout(ctx, allowed)
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil { // its value may tell data
@@ -143,9 +145,20 @@ func (c *Consumer) try(ctx context.Context, handle Handler, e *Entry) (next any,
 	}()
 	next, err = handle(limited, e)
 	if err != nil && limited.Err() != nil && ctx.Err() == nil {
-		return nil, fmt.Errorf("not done within %v", workTime)
+		return nil, fmt.Errorf("not done within %v", allowed)
 	}
 	return next, err
+}
+
+// allowed is how long a Handler may work: a fifth of what is left until ctx's deadline is
+// kept, to store what came of it. Else an entry that outlasts every ctx would come first
+// for ever.
+func allowed(ctx context.Context) time.Duration {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return workTime
+	}
+	return min(workTime, time.Until(deadline)/5*4)
 }
 
 // away reports whether an error is of the services that a Handler works with. After

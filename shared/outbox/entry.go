@@ -46,6 +46,14 @@ type Entry struct {
 	Parked    bool            `json:"parked"`             // given up
 }
 
+// since is when an entry began to wait: one that failed goes behind those that have not.
+func (e *Entry) since() time.Time {
+	if e.NotBefore.After(e.At) {
+		return e.NotBefore
+	}
+	return e.At
+}
+
 // New returns an entry for the partition of its cause, to be put into the cause's
 // batch. The id is random and so unique; data has to be something that JSON can tell.
 func New(pk, kind string, data any, id string, now time.Time) (*Entry, error) {

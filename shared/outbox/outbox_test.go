@@ -369,10 +369,11 @@ func TestDrainTakesTheOldestFirst(t *testing.T) {
 		w := newWorld(t)
 		now := time.Now()
 		var ages []int
-		for i := range 150 { // two pages of the query
-			ages = append(ages, 150-i)
-			w.put(fmt.Sprintf("p%03d", i), 150-i, now.Add(-time.Duration(i)*time.Second)) // the last has waited longest
-		}
+		const all = 1100 // two pages of the query
+		w.fill(all, func(i int) (any, time.Time) {
+			ages = append(ages, all-i)
+			return all - i, now.Add(-time.Duration(i) * time.Second) // the last has waited longest
+		})
 		slices.Reverse(ages)
 		var order []string
 		c := w.consumer(func(_ context.Context, e *outbox.Entry) (any, error) {
@@ -389,7 +390,7 @@ func TestDrainTakesTheOldestFirst(t *testing.T) {
 		if want := fmt.Sprint(ages[:done]); fmt.Sprint(order) != want {
 			t.Errorf("handled %v, want %s", order, want)
 		}
-		if again, err := c.Drain(t.Context()); done+again != 150 || err != nil {
+		if again, err := c.Drain(t.Context()); done+again != all || err != nil {
 			t.Errorf("then %d, %v", again, err)
 		}
 	})

@@ -105,11 +105,31 @@ func (w *world) put(pk string, data any, at time.Time) *outbox.Entry {
 	return e
 }
 
+// fill stores n entries of the kind "do", a hundred to a partition.
+func (w *world) fill(n int, entry func(i int) (data any, at time.Time)) {
+	w.t.Helper()
+	var b storage.Batch
+	for i := range n {
+		data, at := entry(i)
+		e, err := outbox.New(fmt.Sprint("p", i/storage.MaxBatch), "do", data, rand.Text(), at)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if b.Put(e); b.Len() < storage.MaxBatch && i < n-1 {
+			continue
+		}
+		if err := w.Write(w.t.Context(), b); err != nil {
+			w.t.Fatal(err)
+		}
+		b = storage.Batch{}
+	}
+}
+
 // left are the entries that are stored.
 func (w *world) left() []outbox.Entry {
 	w.t.Helper()
 	var all []outbox.Entry
-	for q := (storage.Query{Text: "SELECT * FROM c WHERE c.type = 'outbox'"}); ; {
+	for q := (storage.Query{Text: "SELECT * FROM c WHERE c.type = 'outbox'", Limit: 1000}); ; {
 		page, err := w.QueryAll(w.t.Context(), q)
 		if err != nil {
 			w.t.Fatal(err)
