@@ -376,8 +376,9 @@ func TestDrainTakesTheOldestFirst(t *testing.T) {
 		})
 		slices.Reverse(ages)
 		var order []string
+		pace := time.Second
 		c := w.consumer(func(_ context.Context, e *outbox.Entry) (any, error) {
-			time.Sleep(time.Second)
+			time.Sleep(pace)
 			order = append(order, string(e.Data))
 			return nil, nil
 		})
@@ -390,6 +391,7 @@ func TestDrainTakesTheOldestFirst(t *testing.T) {
 		if want := fmt.Sprint(ages[:done]); fmt.Sprint(order) != want {
 			t.Errorf("handled %v, want %s", order, want)
 		}
+		pace = 0
 		if again, err := c.Drain(t.Context()); done+again != all || err != nil {
 			t.Errorf("then %d, %v", again, err)
 		}
