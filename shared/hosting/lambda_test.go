@@ -172,3 +172,16 @@ func TestABrokenBodyIsNotServed(t *testing.T) {
 		t.Error("the request was served")
 	}
 }
+
+// An instance that is killed is replaced by the next invocation, which no poll of the
+// dead process takes away.
+func TestAKilledInstanceIsReplaced(t *testing.T) {
+	t.Parallel()
+	l := startLambda(t, hostingtest.LambdaOptions{Handler: "record", Timeout: 5 * time.Second})
+	for range 30 {
+		if failure := invoke(t, l, `{"Records":[]}`); failure != nil {
+			t.Fatal(failure)
+		}
+		l.Kill()
+	}
+}

@@ -61,9 +61,9 @@ func TestADrainOutlastsWhatHangs(t *testing.T) {
 func TestADrainGetsOnWithALongOutbox(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.fill(5100, func(i int) (any, time.Time) { return i, time.Now() }) // six pages of the query
+		w.fill(2600, func(i int) (any, time.Time) { return i, time.Now() }) // three pages of the query
 		c := w.consumer(func(context.Context, *outbox.Entry) (any, error) { return nil, nil })
-		w.faults.Add(faults.Rule{Method: "POST", Contains: "/docs", Delay: faults.Duration(500 * time.Millisecond), Times: -1})
+		w.faults.Add(faults.Rule{Method: "POST", Contains: "/docs", Delay: faults.Duration(900 * time.Millisecond), Times: -1})
 		for drains := 1; len(w.left()) > 0; drains++ {
 			if done, err := drainFor(t, c, 3*time.Second); done == 0 || err != nil || drains > 10 {
 				t.Fatalf("drain %d: %d done, %v", drains, done, err)
