@@ -115,21 +115,37 @@ func (b *Batch) results(resp azcosmos.TransactionalBatchResponse) error {
 }
 
 // settleBatch decides whether a refused batch had in fact succeeded, its answer
-// lost: then the first document that it stored carries its operation id.
+// lost: then documents carry its operation id, all that it stored but those that
+// others have changed since. One query finds them.
 func (c *Container) settleBatch(ctx context.Context, b Batch, op string, refused error) error {
-	done := false
-	for _, s := range b.steps {
-		if !s.stores {
-			continue
-		}
-		err := c.settle(ctx, s.document.Header(), op, refused)
-		if err != nil && !(done && errors.Is(err, refused)) { // others may have changed the rest since
+	q := Query{
+		PK:         b.steps[0].document.Header().PK,
+		Text:       "SELECT c.id, c._etag FROM c WHERE c.op = @op",
+		Parameters: map[string]any{"@op": op},
+		Limit:      MaxBatch,
+	}
+	stored := map[string]azcore.ETag{} // by id
+	for more := true; more; more = q.Continuation != "" {
+		page, err := c.Query(ctx, q)
+		if err != nil {
 			return err
 		}
-		done = true
+		for _, document := range page.Documents {
+			var h Head
+			if err := decode(document, &h); err != nil {
+				return err
+			}
+			stored[h.ID] = h.ETag
+		}
+		q.Continuation = page.Continuation
 	}
-	if !done {
+	if len(stored) == 0 {
 		return refused
+	}
+	for _, s := range b.steps {
+		if h := s.document.Header(); stored[h.ID] != "" {
+			h.ETag = stored[h.ID]
+		}
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"switchboard/shared/faults"
 	"switchboard/shared/problem"
@@ -110,6 +111,48 @@ func TestABatchWhoseAnswerIsLostIsNotAConflictWithItself(t *testing.T) {
 		if err := write(t, c, step); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// What a batch stored may be changed by others before its lost answer is looked for: it
+// was done all the same, as any of the rest tells.
+func TestABatchWhoseAnswerIsLostAndWhoseDocumentsGoOn(t *testing.T) {
+	c, injector := flaky(t)
+	n := notes(3)
+	if err := write(t, c, put(n[0])); err != nil {
+		t.Fatal(err)
+	}
+	injector.Add(
+		faults.Rule{Method: "POST", Contains: "/docs", Drop: "after"},
+		faults.Rule{Method: "POST", Contains: "/docs", Delay: faults.Duration(100 * time.Millisecond)},
+	)
+	others := make(chan error, 1)
+	go func() {
+		var theirs note
+		for theirs.Text != "two" {
+			if err := c.Read(t.Context(), n[0].PK, n[0].ID, &theirs); err != nil {
+				others <- err
+				return
+			}
+		}
+		theirs.Text = "theirs"
+		others <- c.Replace(t.Context(), &theirs)
+	}()
+	n[0].Text = "two"
+	if err := write(t, c, put(n...)); err != nil {
+		t.Errorf("a batch that was done: %v", err)
+	}
+	if err := <-others; err != nil {
+		t.Fatal(err)
+	}
+	holds(t, c, n[0], "theirs")
+	n[1].Text = "three"
+	if err := write(t, c, put(n[1], n[2])); err != nil {
+		t.Errorf("an ETag was not taken: %v", err)
+	}
+	n[0].Text = "mine"
+	if err := c.Replace(t.Context(), n[0]); !errors.Is(err, storage.ErrStale) {
+		t.Errorf("over another's change: %v", err)
 	}
 }
 
