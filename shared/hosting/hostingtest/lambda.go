@@ -42,7 +42,6 @@ type Lambda struct {
 	process   *instance // changes only in turn
 	current   *invocation
 	initError *FunctionError
-	next      chan *invocation
 }
 
 // FunctionError is what a failed invocation gives its invoker.
@@ -53,9 +52,11 @@ type FunctionError struct {
 
 func (e *FunctionError) Error() string { return e.Type + ": " + e.Message }
 
-// instance is one process.
+// instance is one process. Its polls take invocations from next: those of a dead
+// process may still wait when another has begun.
 type instance struct {
 	cmd    *exec.Cmd
+	next   chan *invocation
 	exited chan struct{}
 }
 
@@ -82,7 +83,7 @@ func StartLambda(o LambdaOptions) *Lambda {
 	if o.Stage == "" {
 		o.Stage = "$default"
 	}
-	l := &Lambda{o: o, next: make(chan *invocation)}
+	l := &Lambda{o: o}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", l.serveNext)
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", l.serveResponse)
@@ -130,7 +131,7 @@ func (l *Lambda) Invoke(ctx context.Context, payload json.RawMessage) (json.RawM
 	l.mu.Unlock()
 	timeout := time.NewTimer(l.o.Timeout)
 	defer timeout.Stop()
-	for next := l.next; ; {
+	for next := l.process.next; ; {
 		select {
 		case next <- in:
 			next = nil // it is with the function now
@@ -165,13 +166,13 @@ func (l *Lambda) start() error {
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128", "AWS_REGION=eu-central-1")
 	cmd.Env = append(cmd.Env, l.o.Env...)
 	cmd.Stdout, cmd.Stderr = &l.stdout, &l.stderr
+	p := &instance{cmd: cmd, next: make(chan *invocation), exited: make(chan struct{})}
+	l.mu.Lock()
+	defer l.mu.Unlock() // until then the process's first poll waits
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	p := &instance{cmd: cmd, exited: make(chan struct{})}
-	l.mu.Lock()
 	l.process = p
-	l.mu.Unlock()
 	go func() {
 		p.cmd.Wait() // ProcessState has the outcome
 		close(p.exited)
@@ -198,8 +199,11 @@ func (l *Lambda) exitError() error {
 }
 
 func (l *Lambda) serveNext(w http.ResponseWriter, r *http.Request) {
+	l.mu.Lock()
+	p := l.process
+	l.mu.Unlock()
 	select {
-	case in := <-l.next:
+	case in := <-p.next:
 		h := w.Header()
 		h.Set("Lambda-Runtime-Aws-Request-Id", in.id)
 		h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(in.deadline.UnixMilli(), 10))
