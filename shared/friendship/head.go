@@ -76,7 +76,7 @@ func (h *head) room(from, to State, limits Limits) error {
 	more := *h
 	more.move(from, to)
 	switch {
-	case to != Friends && to != Requested || from == Requested:
+	case to != Friends && to != Requested || from == Friends || from == Requested:
 		return nil
 	case more.Friends+more.Requested > limits.Friends:
 		return problem.New(problem.Conflict, "friends_full", "There can be %d friends and open requests at most. End some first.", limits.Friends)

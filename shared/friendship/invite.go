@@ -197,16 +197,17 @@ func (r *Registry) Accept(ctx context.Context, user, code string) (Friend, error
 	if maker == user {
 		return Friend{}, problem.New(problem.Conflict, "friend_self", "This invite is your own. Send it to somebody else.")
 	}
-	mine, err := r.edge(ctx, user, maker)
-	switch {
-	case err != nil:
+	h, mine, err := r.both(ctx, user, maker)
+	if err != nil {
 		return Friend{}, err
-	case mine.hidden():
-		return Friend{}, noInvite()
-	case mine.State == Blocked:
+	}
+	if mine.State == Blocked {
 		return Friend{}, problem.New(problem.Conflict, "friend_blocked", "You have blocked this user. Unblock first.")
 	}
-	consent, err := r.use(ctx, maker, id, user)
+	if err := h.room(mine.State, Friends, r.Limits); err != nil {
+		return Friend{}, err // before a use is taken
+	}
+	consent, err := r.use(ctx, maker, id, mine)
 	if err != nil {
 		return Friend{}, err
 	}
@@ -218,6 +219,9 @@ func (r *Registry) Accept(ctx context.Context, user, code string) (Friend, error
 		}
 		if e.Theirs.At < consent.At {
 			e.Theirs = consent
+		}
+		if !consent.counts(e.Mine) {
+			return noInvite() // the friendship that it made has ended, of which the maker has not heard
 		}
 		if !e.Mine.counts(e.Theirs) {
 			e.Mine = e.Mine.next(wants, r.Now())
@@ -239,9 +243,11 @@ func (r *Registry) Accept(ctx context.Context, user, code string) (Friend, error
 	return done, err
 }
 
-// use takes a use of an invite for a user, together with the maker's consent, and
-// returns that. A user who took one before takes no other.
-func (r *Registry) use(ctx context.Context, maker, id, user string) (consent stance, err error) {
+// use takes a use of an invite for a user, whose edge to the maker is given, together
+// with the maker's consent, and returns that. A user who took one before takes no
+// other, and a friend none.
+func (r *Registry) use(ctx context.Context, maker, id string, mine *edge) (consent stance, err error) {
+	user := mine.owner()
 	err = r.retry(ctx, func() error {
 		i := &invite{}
 		err := r.Store.Read(ctx, partition(maker), id, i)
@@ -259,15 +265,15 @@ func (r *Registry) use(ctx context.Context, maker, id, user string) (consent sta
 			return err
 		}
 		again := slices.Contains(i.Accepted, user)
-		if again && e.Mine.counts(e.Theirs) {
+		if again && e.Mine.counts(e.Theirs) || e.State == Friends && mine.State == Friends {
 			consent = e.Mine
 			return nil
 		}
-		if !again && len(i.Accepted) >= i.Uses {
-			return problem.New(problem.Conflict, "invite_used", "This invite has been used. Ask for another.")
-		}
 		if again {
 			return noInvite() // the friendship that it made has ended
+		}
+		if !i.open() {
+			return problem.New(problem.Conflict, "invite_used", "This invite has been used. Ask for another.")
 		}
 		e.Mine = e.Mine.next(wants, r.Now())
 		if err := h.room(e.State, Friends, r.Limits); err != nil {

@@ -32,6 +32,17 @@ func (w *world) wantStates(t testing.TB, ada, grace string, wantAda, wantGrace f
 	}
 }
 
+func (w *world) befriend(t testing.TB, a, b string) {
+	t.Helper()
+	_, err := w.Ask(t.Context(), a, b, anyVersion)
+	ok(t, err)
+	ok(t, w.settle(t.Context(), a, b))
+	_, err = w.Ask(t.Context(), b, a, anyVersion)
+	ok(t, err)
+	ok(t, w.settle(t.Context(), a, b))
+	w.wantStates(t, a, b, friendship.Friends, friendship.Friends)
+}
+
 // pair is what the states of two users should be, by the rules as people know
 // them: one wish each, and an answer ends what was asked.
 type pair struct{ wants, blocks [2]bool }

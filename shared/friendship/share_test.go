@@ -142,6 +142,61 @@ func TestInvites(t *testing.T) {
 	}
 }
 
+// An invite is not used up by who cannot accept it.
+func TestARefusedAcceptanceLeavesTheInvite(t *testing.T) {
+	w, ctx := newWorld(t, plenty()), t.Context()
+	ada, grace, linus := w.people.join("ada"), w.people.join("grace"), w.people.join("linus")
+	made, _, err := w.Invite(ctx, ada, 1, time.Hour, "")
+	ok(t, err)
+	w.people.leave(linus)
+	if _, err := w.Accept(ctx, linus, made.Code); !problem.Is(err, problem.NotFound) {
+		t.Errorf("without a mapping: %v", err)
+	}
+	full := plenty()
+	full.Friends = 0
+	if _, err := w.registry(w.store, full).Accept(ctx, grace, made.Code); !problem.Is(err, problem.Conflict) {
+		t.Errorf("without room: %v", err)
+	}
+	if open, err := w.Invites(ctx, ada); err != nil || len(open) != 1 || open[0].Used != 0 {
+		t.Errorf("left: %+v, %v", open, err)
+	}
+	ok(t, w.settle(ctx, ada, grace))
+	w.wantStates(t, ada, grace, friendship.None, friendship.None)
+}
+
+// An invite works once for a user: whoever ends the friendship needs another, at once.
+func TestAnInviteWorksOnce(t *testing.T) {
+	w, ctx := newWorld(t, plenty()), t.Context()
+	ada, grace := w.people.join("ada"), w.people.join("grace")
+	made, _, err := w.Invite(ctx, ada, 5, time.Hour, "")
+	ok(t, err)
+	_, err = w.Accept(ctx, grace, made.Code)
+	ok(t, err)
+	ok(t, w.End(ctx, grace, ada, anyVersion))
+	for range 2 {
+		if f, err := w.Accept(ctx, grace, made.Code); !problem.Is(err, problem.NotFound) {
+			t.Errorf("%+v, %v", f, err)
+		}
+		ok(t, w.settle(ctx, ada, grace)) // Ada hears of it
+	}
+}
+
+// Friends use no invite up.
+func TestFriendsNeedNoInvite(t *testing.T) {
+	w, ctx := newWorld(t, plenty()), t.Context()
+	ada, grace := w.people.join("ada"), w.people.join("grace")
+	w.befriend(t, ada, grace)
+	made, _, err := w.Invite(ctx, ada, 1, time.Hour, "")
+	ok(t, err)
+	f, err := w.Accept(ctx, grace, made.Code)
+	if err != nil || f.State != friendship.Friends {
+		t.Errorf("%+v, %v", f, err)
+	}
+	if open, err := w.Invites(ctx, ada); err != nil || len(open) != 1 || open[0].Used != 0 {
+		t.Errorf("left: %+v, %v", open, err)
+	}
+}
+
 // Of many who use an invite at once, as many get in as it says.
 func TestInviteRace(t *testing.T) {
 	w, ctx := newWorld(t, plenty()), t.Context()
