@@ -1,6 +1,7 @@
 package friendship
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"time"
@@ -75,11 +76,11 @@ func (r *Registry) sync(ctx context.Context, n sync) (any, error) {
 			return err
 		}
 		if from.ETag == "" {
-			return r.drop(ctx, to, to.Theirs.Wish != nothing)
+			return r.void(ctx, to)
 		}
 		h, err := r.head(ctx, n.To)
 		if leaving(err) {
-			return r.drop(ctx, from, true)
+			return r.drop(ctx, from)
 		}
 		if err != nil {
 			return err
@@ -91,6 +92,11 @@ func (r *Registry) sync(ctx context.Context, n sync) (any, error) {
 			}
 			if err := r.store(ctx, h, to); err != nil {
 				return err
+			}
+			// If From has been erased meanwhile, the news of that may have come before there
+			// was anything to remove.
+			if now, err := r.edge(ctx, n.From, n.To); err != nil || now.ETag != from.ETag {
+				return cmp.Or(err, storage.ErrStale)
 			}
 		}
 		return r.answer(ctx, from, to)
@@ -131,9 +137,29 @@ func (r *Registry) answer(ctx context.Context, from, to *edge) error {
 	return r.store(ctx, h, from)
 }
 
+// void ends what the other wanted, who has no edge any more. What the user wants is
+// left to the news of the other's erasure, which know whether it is from before.
+func (r *Registry) void(ctx context.Context, e *edge) error {
+	switch {
+	case e.Theirs.Wish == nothing:
+		return nil
+	case e.Mine.Wish == nothing:
+		return r.drop(ctx, e)
+	}
+	h, err := r.head(ctx, e.owner())
+	if leaving(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	e.Theirs = stance{}
+	return r.store(ctx, h, e)
+}
+
 // drop removes an edge whose other side is gone.
-func (r *Registry) drop(ctx context.Context, e *edge, gone bool) error {
-	if !gone || e.ETag == "" {
+func (r *Registry) drop(ctx context.Context, e *edge) error {
+	if e.ETag == "" {
 		return nil
 	}
 	h, err := r.head(ctx, e.owner())
@@ -165,10 +191,10 @@ func (r *Registry) leave(ctx context.Context, n gone) (any, error) {
 			return nil
 		}
 		switch {
-		case err != nil || e.Theirs.At > n.At:
+		case err != nil || e.ETag == "" || e.Theirs.At > n.At:
 			return err
 		case e.Mine.At <= n.At:
-			return r.drop(ctx, e, true)
+			return r.drop(ctx, e)
 		}
 		e.Theirs = stance{}
 		return r.store(ctx, h, e)
