@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"switchboard/shared/storage"
 )
@@ -12,36 +13,44 @@ import (
 // everybody on the other side, who lose theirs. When it returns the user's part
 // is gone and a new beginning is clean. It may run again, to finish what was cut
 // short.
+//
+// For a while a mark stays, without anything personal, so that a request that was under
+// way does not begin a head, and with it edges, for who is gone.
 func (r *Registry) Forget(ctx context.Context, user string) error {
-	h := &head{}
-	err := r.retry(ctx, func() error {
-		if err := r.Store.Read(ctx, partition(user), headType, h); err != nil || h.Closed {
-			return err
-		}
-		h.Closed = true // from now on nothing is added
-		return r.Store.Replace(ctx, h)
+	var h *head
+	err := r.retry(ctx, func() (err error) {
+		h, err = r.close(ctx, user)
+		return err
 	})
-	if errors.Is(err, storage.ErrNotFound) {
-		return nil // there has never been an edge, or all is gone
+	for done := false; err == nil && !done; {
+		done, err = r.forgetSome(ctx, user)
 	}
 	if err != nil {
 		return err
 	}
-	for {
-		done, err := r.forgetSome(ctx, user)
-		if err != nil {
-			return err
-		}
-		if done {
-			break
-		}
-	}
-	var b storage.Batch
-	b.Delete(h)
-	if err := r.Store.Write(ctx, b); !errors.Is(err, storage.ErrStale) {
+	h.ErasedAt, h.TTL = r.Now().UTC(), int(markLife.Seconds())
+	if err := r.Store.Replace(ctx, h); !errors.Is(err, storage.ErrStale) {
 		return err
 	}
 	return nil // somebody else has finished it
+}
+
+// markLife is how long the mark stays: longer than any request or delivery takes.
+const markLife = 10 * time.Minute
+
+// close has nothing added to a user's edges from now on. A mark, too, is written
+// anew: somebody may be about to begin on it.
+func (r *Registry) close(ctx context.Context, user string) (*head, error) {
+	h := newHead(user)
+	err := r.Store.Read(ctx, partition(user), headType, h)
+	if err != nil && !errors.Is(err, storage.ErrNotFound) || h.Closed && h.ErasedAt.IsZero() {
+		return h, err
+	}
+	closed := &head{Head: h.Head, Closed: true, Window: h.Window, Counted: h.Counted}
+	closed.TTL = 0
+	var b storage.Batch
+	b.Put(closed)
+	return closed, r.Store.Write(ctx, b)
 }
 
 // forgetSome removes as many edges and invites as one batch may, the edges with
@@ -67,7 +76,8 @@ func (r *Registry) forgetSome(ctx context.Context, user string) (done bool, err 
 		if e.Type != edgeType {
 			continue
 		}
-		news, err := r.news(user, kindGone, gone{From: user, To: e.Other, At: r.Now().UnixMilli()})
+		// The stances may be of a clock ahead of this one.
+		news, err := r.news(user, kindGone, gone{From: user, To: e.Other, At: max(e.Mine.At, e.Theirs.At, r.Now().UnixMilli())})
 		if err != nil {
 			return false, err
 		}

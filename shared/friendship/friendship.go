@@ -334,23 +334,24 @@ func (r *Registry) edge(ctx context.Context, user, other string) (*edge, error) 
 // head reads the user's head, or begins one. Conflict while the user is being
 // erased, NotFound for whom there is no mapping.
 func (r *Registry) head(ctx context.Context, user string) (*head, error) {
-	h := &head{}
+	h := newHead(user)
 	err := r.Store.Read(ctx, partition(user), headType, h)
 	switch {
-	case err == nil && h.Closed:
+	case err == nil && !h.Closed:
+		return h, nil
+	case err == nil && h.ErasedAt.IsZero():
 		return nil, problem.New(problem.Conflict, "identity_erasing", "This user is being deleted. Try again in a moment.").After(time.Second)
-	case !errors.Is(err, storage.ErrNotFound):
-		return h, err
+	case err != nil && !errors.Is(err, storage.ErrNotFound):
+		return nil, err
 	}
 	person, err := r.People.Person(ctx, user)
 	if err != nil {
 		return nil, err
 	}
-	return &head{
-		Head:   storage.Head{PK: partition(user), ID: headType, Type: headType},
-		Born:   person.Since.UnixMilli() + 1,
-		Secret: []byte(r.NewID()),
-	}, nil
+	begun := newHead(user)
+	begun.ETag, begun.Window, begun.Counted = h.ETag, h.Window, h.Counted // coming back is no way around the limits
+	begun.Born, begun.Secret = person.Since.UnixMilli()+1, []byte(r.NewID())
+	return begun, nil
 }
 
 // news makes an outbox entry in a user's partition.

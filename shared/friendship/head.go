@@ -12,17 +12,22 @@ import (
 // erased, no edge is added.
 type head struct {
 	storage.Head
-	Friends   int    `json:"friends"`
-	Requested int    `json:"requested"`
-	Closed    bool   `json:"closed,omitempty"` // the user is being erased
-	Born      int64  `json:"born"`             // milliseconds; what others wanted before is void
-	Secret    []byte `json:"secret,omitempty"` // makes the codes of invites from the client's idempotency keys
+	Friends   int       `json:"friends"`
+	Requested int       `json:"requested"`
+	Closed    bool      `json:"closed,omitempty"`  // the user is being erased, or has been:
+	ErasedAt  time.Time `json:"erasedAt,omitzero"` // then it is a mark, for a user who comes back to begin on
+	Born      int64     `json:"born"`              // milliseconds; what others wanted before is void
+	Secret    []byte    `json:"secret,omitempty"`  // makes the codes of invites from the client's idempotency keys
 
 	Window  time.Time   `json:"window,omitzero"` // the minute that the counts below are of
 	Counted map[Act]int `json:"counted,omitempty"`
 }
 
 const headType = "friends"
+
+func newHead(user string) *head {
+	return &head{Head: storage.Head{PK: partition(user), ID: headType, Type: headType}}
+}
 
 // Act is what a user may do only so often in a minute.
 type Act string

@@ -2,7 +2,6 @@ package friendship_test
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -308,7 +307,7 @@ func TestForget(t *testing.T) {
 			storage.Head
 			Friends, Requested int
 		}
-		if err := w.store.Read(ctx, "u:"+user, "friends", &head); i == 0 && !errors.Is(err, storage.ErrNotFound) || head.Friends+head.Requested != 0 {
+		if err := w.store.Read(ctx, "u:"+user, "friends", &head); err != nil || head.Friends+head.Requested != 0 || (head.TTL > 0) != (i == 0) {
 			t.Errorf("user %d: %+v, %v", i, head, err)
 		}
 	}
