@@ -114,6 +114,8 @@ func (e *edge) settle(now time.Time) {
 	switch {
 	case e.State == Blocked:
 		e.Card = Card{Name: e.Card.Name}
+	case e.State == Requested: // the other has not agreed to show more
+		e.Card = Card{Name: e.Card.Name, At: e.Card.At}
 	case e.State == None:
 		e.Card = Card{}
 		if e.Theirs.Wish != blocks {

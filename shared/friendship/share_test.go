@@ -1,14 +1,18 @@
 package friendship_test
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"switchboard/shared/friendship"
 	"switchboard/shared/problem"
+	"switchboard/shared/storage"
 )
 
 // The calling identity and the number are for friends only, and always the newest.
@@ -47,6 +51,87 @@ func TestCards(t *testing.T) {
 			t.Errorf("%d: %+v, %v", i, f, err)
 		}
 	}
+}
+
+// A number that its owner hides while an invite is being accepted is hidden.
+func TestHidingWhileAccepting(t *testing.T) {
+	w, ctx := newWorld(t, plenty()), t.Context()
+	ada, grace := w.people.join("ada"), w.people.join("grace")
+	w.people.change(ada, func(p *friendship.Person) { p.Card.Phone = "+14255550123" })
+	made, _, err := w.Invite(ctx, ada, 1, time.Hour, "")
+	ok(t, err)
+	late := w.registry(w.store, plenty())
+	late.People = &hiding{people: w.people, user: ada, hide: func() {
+		w.people.change(ada, func(p *friendship.Person) { p.Card.Phone = "" })
+		news, err := friendship.CardChanged(ada, w.NewID(), w.now())
+		ok(t, err)
+		ok(t, deliver(ctx, w.Registry, news))
+	}}
+	_, err = late.Accept(ctx, grace, made.Code)
+	ok(t, err)
+	ok(t, w.settle(ctx, ada, grace))
+	f, err := w.Get(ctx, grace, ada)
+	if err != nil || f.State != friendship.Friends || f.Card.Phone != "" {
+		t.Errorf("%+v, %v", f, err)
+	}
+}
+
+// hiding is people of whom one changes just after being looked up.
+type hiding struct {
+	*people
+	user string
+	hide func()
+}
+
+func (h *hiding) Person(ctx context.Context, id string) (friendship.Person, error) {
+	p, err := h.people.Person(ctx, id)
+	if id == h.user && h.hide != nil {
+		hide := h.hide
+		h.hide = nil
+		hide()
+	}
+	return p, err
+}
+
+// Neither number nor calling identity is stored with whom their owner has not
+// accepted, or no more.
+func TestStoredCards(t *testing.T) {
+	w, ctx := newWorld(t, plenty()), t.Context()
+	ada, grace := w.people.join("ada"), w.people.join("grace")
+	w.people.change(ada, func(p *friendship.Person) { p.Card.Phone = "+14255550123" })
+	none := func(when string) {
+		t.Helper()
+		if raw := w.raw(t, grace, ada); strings.Contains(raw, "+1425") || strings.Contains(raw, "8:acs") {
+			t.Errorf("%s: %s", when, raw)
+		}
+	}
+	_, err := w.Ask(ctx, grace, ada, anyVersion)
+	ok(t, err)
+	none("asked")
+	ok(t, w.settle(ctx, ada, grace))
+	none("heard")
+	_, err = w.Ask(ctx, ada, grace, anyVersion)
+	ok(t, err)
+	ok(t, w.settle(ctx, ada, grace))
+	if f, err := w.Get(ctx, grace, ada); err != nil || f.Card.Phone == "" || f.Card.CallingID == "" {
+		t.Errorf("friends: %+v, %v", f, err)
+	}
+	ok(t, w.End(ctx, ada, grace, anyVersion))
+	ok(t, w.settle(ctx, ada, grace))
+	none("ended")
+	_, err = w.Block(ctx, grace, ada, anyVersion)
+	ok(t, err)
+	none("blocked")
+}
+
+// raw is what is stored of a user's edge to another.
+func (w *world) raw(t testing.TB, user, other string) string {
+	t.Helper()
+	page, err := w.store.Query(t.Context(), storage.Query{PK: "u:" + user, Text: "SELECT * FROM c WHERE c.id = @id", Parameters: map[string]any{"@id": "friend:" + other}})
+	ok(t, err)
+	text, err := json.Marshal(page.Documents)
+	ok(t, err)
+	return string(text)
 }
 
 // A list has everybody once, by state and name, whatever the size of its pages.

@@ -99,7 +99,13 @@ func (r *Registry) sync(ctx context.Context, n sync) (any, error) {
 				return cmp.Or(err, storage.ErrStale)
 			}
 		}
-		return r.answer(ctx, from, to)
+		if err := r.answer(ctx, from, to); err != nil {
+			return err
+		}
+		if err := r.catchUp(ctx, from); err != nil {
+			return err
+		}
+		return r.catchUp(ctx, to)
 	})
 }
 
@@ -116,6 +122,22 @@ func (r *Registry) introduce(ctx context.Context, e *edge) error {
 		e.Card = person.Card
 	}
 	return err
+}
+
+// catchUp renews the card on an edge if it changed before both edges were there, which
+// is how the news of a card find their way.
+func (r *Registry) catchUp(ctx context.Context, e *edge) error {
+	if e.Order == "" || e.State == Blocked {
+		return nil
+	}
+	person, err := r.People.Person(ctx, e.Other)
+	if problem.Is(err, problem.NotFound) {
+		return nil
+	}
+	if err != nil || e.Card.At >= person.Card.At {
+		return err
+	}
+	return r.renew(ctx, e.owner(), e.Other, person.Card)
 }
 
 // answer copies the stance of to, of which from may not know, onto from.
