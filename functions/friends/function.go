@@ -80,7 +80,7 @@ func (h handler) mountInvites(a *api.API) {
 	api.Register(a, api.Operation{
 		ID: "create-invite", Method: http.MethodPost, Path: "/friends/invites", Tag: "friends",
 		Summary:     "Make an invite",
-		Description: "Whoever accepts its code is the caller's friend at once. With an Idempotency-Key that was used before, the invite made then is given again, with 200.",
+		Description: "Whoever accepts its code is the caller's friend at once. With an Idempotency-Key that was used before, the invite made then is given again, with 200, until it expires or is revoked.",
 		Status:      http.StatusCreated,
 		Also:        map[int]string{http.StatusOK: "It was made before; the body is as for 201"},
 		Errors:      []int{http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusTooManyRequests},

@@ -61,7 +61,7 @@ type Config struct {
 	People People
 	Limits Limits
 	Now    func() time.Time
-	NewID  func() string
+	NewID  func() string // a new random text each time, as crypto/rand.Text gives: it keeps invites secret
 }
 
 // Registry is all friendships. It is safe for concurrent use.
@@ -350,7 +350,7 @@ func (r *Registry) head(ctx context.Context, user string) (*head, error) {
 	}
 	begun := newHead(user)
 	begun.ETag, begun.Window, begun.Counted = h.ETag, h.Window, h.Counted // coming back is no way around the limits
-	begun.Born, begun.Secret = person.Since.UnixMilli()+1, []byte(r.NewID())
+	begun.Born = person.Since.UnixMilli() + 1
 	return begun, nil
 }
 

@@ -17,7 +17,6 @@ type head struct {
 	Closed    bool      `json:"closed,omitempty"`  // the user is being erased, or has been:
 	ErasedAt  time.Time `json:"erasedAt,omitzero"` // then it is a mark, for a user who comes back to begin on
 	Born      int64     `json:"born"`              // milliseconds; what others wanted before is void
-	Secret    []byte    `json:"secret,omitempty"`  // makes the codes of invites from the client's idempotency keys
 
 	Window  time.Time   `json:"window,omitzero"` // the minute that the counts below are of
 	Counted map[Act]int `json:"counted,omitempty"`

@@ -2,9 +2,6 @@ package friendship
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base32"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -19,6 +16,7 @@ import (
 // Its id holds the secret of the code.
 type invite struct {
 	storage.Head
+	Key       string    `json:"key,omitempty"` // the client's idempotency key
 	Uses      int       `json:"uses"`
 	Accepted  []string  `json:"accepted,omitempty"` // users, in order
 	CreatedAt time.Time `json:"createdAt"`
@@ -64,9 +62,10 @@ func splitCode(code string) (user, id string, ok bool) {
 	return userPrefix + code[:userLength], inviteType + ":" + code[userLength:], true
 }
 
-// Invite makes an invite link that may be used so often and lives so long. The
-// same idempotency key, where there is one, gives the same link again. Conflict if
-// the user has too many, Throttled.
+// Invite makes an invite link that may be used so often and lives so long, whole
+// seconds. The same idempotency key, where there is one, gives the same link again, as
+// long as it lives. Conflict if the user has too many, or the key was for another kind
+// of invite; Throttled.
 func (r *Registry) Invite(ctx context.Context, user string, uses int, life time.Duration, idempotencyKey string) (made Invitation, created bool, err error) {
 	err = r.retry(ctx, func() error {
 		h, err := r.head(ctx, user)
@@ -75,8 +74,8 @@ func (r *Registry) Invite(ctx context.Context, user string, uses int, life time.
 		}
 		now := r.Now().UTC()
 		i := &invite{
-			Head: storage.Head{PK: partition(user), ID: inviteType + ":" + r.secret(h, idempotencyKey), Type: inviteType, TTL: int(life.Seconds())},
-			Uses: uses, CreatedAt: now.Truncate(time.Second), ExpiresAt: now.Add(life).Truncate(time.Second),
+			Head: storage.Head{PK: partition(user), ID: inviteType + ":" + strings.ToLower(r.NewID()), Type: inviteType, TTL: int(life.Seconds())},
+			Key:  idempotencyKey, Uses: uses, CreatedAt: now.Truncate(time.Second), ExpiresAt: now.Add(life).Truncate(time.Second),
 		}
 		all, err := r.invites(ctx, user)
 		if err != nil {
@@ -84,9 +83,9 @@ func (r *Registry) Invite(ctx context.Context, user string, uses int, life time.
 		}
 		open := 0
 		for _, other := range all {
-			if other.ID == i.ID {
+			if i.Key != "" && i.Key == other.Key {
 				made, created = other.show(), false
-				return nil
+				return i.same(other)
 			}
 			if other.open() {
 				open++
@@ -107,15 +106,12 @@ func (r *Registry) Invite(ctx context.Context, user string, uses int, life time.
 	return made, created, err
 }
 
-// secret is random, or follows from the client's key and the user's own secret.
-func (r *Registry) secret(h *head, idempotencyKey string) string {
-	text := r.NewID() + r.NewID()
-	if idempotencyKey != "" {
-		text = idempotencyKey
+// same refuses an idempotency key that was used for an invite of another kind.
+func (i *invite) same(other *invite) error {
+	if i.Uses != other.Uses || i.ExpiresAt.Sub(i.CreatedAt) != other.ExpiresAt.Sub(other.CreatedAt) {
+		return problem.New(problem.Conflict, "idempotency_key_used", "An invite with other uses or another life was made with this Idempotency-Key. Take a new key.")
 	}
-	mac := hmac.New(sha256.New, h.Secret)
-	mac.Write([]byte(text))
-	return strings.ToLower(base32.StdEncoding.EncodeToString(mac.Sum(nil)))[:secretLength]
+	return nil
 }
 
 // Invites lists a user's open invite links, the newest first: one query.

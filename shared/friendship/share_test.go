@@ -227,6 +227,48 @@ func TestInvites(t *testing.T) {
 	}
 }
 
+// What was revoked or has expired does not come back under its key.
+func TestIdempotencyKeys(t *testing.T) {
+	w, ctx := newWorld(t, plenty()), t.Context()
+	now := time.Now()
+	w.now = func() time.Time { return now }
+	w.Registry = w.registry(w.store, plenty())
+	ada := w.people.join("ada")
+	first, _, err := w.Invite(ctx, ada, 1, time.Hour, "key")
+	ok(t, err)
+	if _, _, err := w.Invite(ctx, ada, 2, time.Hour, "key"); !problem.Is(err, problem.Conflict) {
+		t.Errorf("another request under the key: %v", err)
+	}
+	ok(t, w.Revoke(ctx, ada, first.Code))
+	second, created, err := w.Invite(ctx, ada, 1, time.Hour, "key")
+	if err != nil || !created || second.Code == first.Code {
+		t.Errorf("after revoking: %+v, %v, %v", second, created, err)
+	}
+	now = now.Add(2 * time.Hour)
+	third, created, err := w.Invite(ctx, ada, 1, time.Hour, "key")
+	if err != nil || !created || third.Code == second.Code {
+		t.Errorf("after expiry: %+v, %v, %v", third, created, err)
+	}
+}
+
+// Of many requests with one key, one makes an invite.
+func TestIdempotencyKeyRace(t *testing.T) {
+	w, ctx := newWorld(t, plenty()), t.Context()
+	ada := w.people.join("ada")
+	var all sync.WaitGroup
+	for range 6 {
+		all.Go(func() {
+			if _, _, err := w.Invite(ctx, ada, 1, time.Hour, "key"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if open, err := w.Invites(ctx, ada); err != nil || len(open) != 1 {
+		t.Errorf("%d invites, %v", len(open), err)
+	}
+}
+
 // An invite is not used up by who cannot accept it.
 func TestARefusedAcceptanceLeavesTheInvite(t *testing.T) {
 	w, ctx := newWorld(t, plenty()), t.Context()
