@@ -2,6 +2,7 @@ package friendship_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -128,5 +129,37 @@ func TestLimitsOutliveErasure(t *testing.T) {
 	}
 	if err := w.Allow(ctx, ada, friendship.Search); !problem.Is(err, problem.Throttled) {
 		t.Errorf("a third search: %v", err)
+	}
+}
+
+// An erasure that is cut short, by a store that is slow for a list that is long, goes on
+// without whoever began it.
+func TestErasureGoesOn(t *testing.T) {
+	for writes := 1; writes <= 3; writes++ {
+		w, ctx := newWorld(t, plenty()), t.Context()
+		ada := w.people.join("ada")
+		users := []string{ada}
+		for range 60 { // two batches
+			other := w.people.join("grace")
+			users = append(users, other)
+			_, err := w.Ask(ctx, ada, other, anyVersion)
+			ok(t, err)
+		}
+		ok(t, w.settle(ctx, ada))
+		w.people.leave(ada)
+		err := w.registry(&cutter{Container: w.store, left: writes, after: true}, plenty()).Forget(ctx, ada)
+		if !errors.Is(err, errCut) {
+			t.Fatalf("cut after write %d: %v", writes, err)
+		}
+		ok(t, w.settle(ctx, ada))
+		w.returns(ada, "ada")
+		if all, _, err := w.List(ctx, ada, "", "", 100); err != nil || len(all) > 0 {
+			t.Errorf("cut after write %d: Ada has %d, %v", writes, len(all), err)
+		}
+		for _, other := range users[1:] {
+			w.wantStates(t, ada, other, friendship.None, friendship.None)
+		}
+		_, err = w.Ask(ctx, ada, users[1], anyVersion)
+		ok(t, err)
 	}
 }

@@ -11,8 +11,8 @@ import (
 
 // Forget erases a user: the edges, the invites and the counts, with news for
 // everybody on the other side, who lose theirs. When it returns the user's part
-// is gone and a new beginning is clean. It may run again, to finish what was cut
-// short.
+// is gone and a new beginning is clean. Should it be cut short, news of its own go on
+// with it; it may run again, too.
 //
 // For a while a mark stays, without anything personal, so that a request that was under
 // way does not begin a head, and with it edges, for who is gone.
@@ -28,6 +28,33 @@ func (r *Registry) Forget(ctx context.Context, user string) error {
 	if err != nil {
 		return err
 	}
+	return r.mark(ctx, h)
+}
+
+// forgetOn is Forget, a piece at a time.
+func (r *Registry) forgetOn(ctx context.Context, n leaver) (next any, err error) {
+	h := newHead(n.User)
+	err = r.Store.Read(ctx, partition(n.User), headType, h)
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case !h.Closed || !h.ErasedAt.IsZero(): // it is done, or the user is back
+		return nil, nil
+	}
+	done, err := r.forgetSome(ctx, n.User)
+	if err != nil {
+		return nil, err
+	}
+	if !done {
+		return n, nil
+	}
+	return nil, r.mark(ctx, h)
+}
+
+// mark makes a closed head the mark.
+func (r *Registry) mark(ctx context.Context, h *head) error {
 	h.ErasedAt, h.TTL = r.Now().UTC(), int(markLife.Seconds())
 	if err := r.Store.Replace(ctx, h); !errors.Is(err, storage.ErrStale) {
 		return err
@@ -50,6 +77,13 @@ func (r *Registry) close(ctx context.Context, user string) (*head, error) {
 	closed.TTL = 0
 	var b storage.Batch
 	b.Put(closed)
+	if h.ETag != "" && !h.Closed {
+		news, err := r.news(user, kindForget, leaver{User: user})
+		if err != nil {
+			return nil, err
+		}
+		b.Put(news)
+	}
 	return closed, r.Store.Write(ctx, b)
 }
 

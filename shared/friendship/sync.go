@@ -16,7 +16,14 @@ const (
 	kindSync = "friend.sync" // a user's stance toward another changed
 	kindCard = "friend.card" // what a user shows of themselves changed
 	kindGone = "friend.gone" // a user is erased who had an edge to another
+
+	kindForget = "friend.forget" // a user is being erased, and has edges
 )
+
+// leaver says who is being erased.
+type leaver struct {
+	User string `json:"user"`
+}
 
 // sync says whose edge changed, and toward whom.
 type sync struct {
@@ -46,9 +53,10 @@ func CardChanged(user, id string, now time.Time) (*outbox.Entry, error) {
 // Handlers are what delivers the package's news.
 func (r *Registry) Handlers() map[string]outbox.Handler {
 	return map[string]outbox.Handler{
-		kindSync: handler(r.sync),
-		kindCard: handler(r.spread),
-		kindGone: handler(r.leave),
+		kindSync:   handler(r.sync),
+		kindCard:   handler(r.spread),
+		kindGone:   handler(r.leave),
+		kindForget: handler(r.forgetOn),
 	}
 }
 
