@@ -172,3 +172,18 @@ func TestAHandleThatIsSaidIsNoted(t *testing.T) {
 	b.Clock.Move(24 * time.Hour)
 	nothingLeft(t, b, "a day after the erasure")
 }
+
+// Handles that look alike are one.
+func TestHandlesThatLookAlike(t *testing.T) {
+	b := bed(t)
+	ada, mallory := b.As("ada"), b.As("mallory")
+	ada.Do("POST", "/api/user", "").Want(http.StatusCreated)
+	mallory.Do("POST", "/api/user", "").Want(http.StatusCreated)
+	if h := ada.Do("PATCH", "/api/user", `{"handle":"Lovelace1815.0"}`).Want(http.StatusOK).Text("handle"); h != "Lovelace1815.0" {
+		t.Errorf("the handle is shown as %s", h)
+	}
+	for _, handle := range []string{"1ovelace1815.0", "l0velacel815.O", "LOVELACE1815.0"} {
+		mallory.Do("PATCH", "/api/user", `{"handle":"`+handle+`"}`).Problem(http.StatusConflict, "handle_taken")
+	}
+	ada.Do("PATCH", "/api/user", `{"handle":"love1ace1815.0"}`).Want(http.StatusOK) // her own, in another way
+}

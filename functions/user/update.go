@@ -17,7 +17,7 @@ import (
 // patch is a merge patch of the profile.
 type patch struct {
 	DisplayName    api.Optional[string] `json:"displayName,omitempty" doc:"The name that others see, 1 to 256 characters; null removes it"`
-	Handle         api.Optional[string] `json:"handle,omitempty" doc:"3 to 30 letters, digits, and . _ - between them; unique whatever the case; null gives it up"`
+	Handle         api.Optional[string] `json:"handle,omitempty" doc:"3 to 30 letters, digits, and . _ - between them; unique whatever the case, and with 0 for o or 1 for l; null gives it up"`
 	PhoneNumber    api.Optional[string] `json:"phoneNumber,omitempty" doc:"In E.164 form; null removes it" example:"+14255550123"`
 	PhoneVisibleTo api.Optional[string] `json:"phoneVisibleTo,omitempty" doc:"nobody or friends; null means nobody"`
 	Discoverable   api.Optional[bool]   `json:"discoverable,omitempty" doc:"Whether others find the user by the handle; null means no"`

@@ -21,7 +21,7 @@ type handler struct {
 type profile struct {
 	UserID              string    `json:"userId" doc:"The user's id in Switchboard"`
 	DisplayName         *string   `json:"displayName" doc:"The name that others see"`
-	Handle              *string   `json:"handle" doc:"By which others find the user; unique whatever the case"`
+	Handle              *string   `json:"handle" doc:"By which others find the user; unique whatever the case, and with 0 for o or 1 for l"`
 	PhoneNumber         *string   `json:"phoneNumber" doc:"In E.164 form" example:"+14255550123"`
 	PhoneVisibleTo      string    `json:"phoneVisibleTo" enum:"nobody,friends" doc:"Who sees the phone number"`
 	Discoverable        bool      `json:"discoverable" doc:"Whether others find the user by the handle"`

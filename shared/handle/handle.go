@@ -24,8 +24,8 @@ import (
 // given up is free for others after that.
 const settling = time.Minute
 
-// Pattern is what a handle looks like, in either case. ASCII only, so that no
-// two handles look alike but for the digits 0 and 1.
+// Pattern is what a handle looks like, in either case. ASCII only, so that few
+// handles look alike; Fold takes care of those.
 const Pattern = `^[A-Za-z0-9](?:[A-Za-z0-9._-]{1,28})[A-Za-z0-9]$`
 
 var form = regexp.MustCompile(Pattern)
@@ -34,8 +34,11 @@ var form = regexp.MustCompile(Pattern)
 // between them.
 func Valid(text string) bool { return form.MatchString(text) }
 
-// Fold returns the form by which handles are compared.
-func Fold(handle string) string { return strings.ToLower(handle) }
+// Fold returns the form by which handles are compared: in lower case, with the digits
+// that pass for letters as those (Unicode Technical Standard 39, section 4).
+func Fold(handle string) string { return alike.Replace(strings.ToLower(handle)) }
+
+var alike = strings.NewReplacer("0", "o", "1", "l")
 
 // Store is where the directory is; *storage.Container is one.
 type Store interface {
