@@ -156,9 +156,9 @@ func TestBlocking(t *testing.T) {
 	ada.becomes(t, grace, "none")
 }
 
-// TestLookUpCostsTheSame: what a look-up finds cannot be told by the requests that
-// it makes.
-func TestLookUpCostsTheSame(t *testing.T) {
+// TestNobodyIsToldApart: what a request finds, or that it finds nobody, cannot be told
+// by the requests that it makes.
+func TestNobodyIsToldApart(t *testing.T) {
 	b := testbed.New(t, rows(), nil)
 	ada, grace, shy, friend := join(b, "ada"), join(b, "grace"), join(b, "linus"), join(b, "joseph")
 	shy.Do("PATCH", "/api/user", `{"discoverable":false}`).Want(http.StatusOK)
@@ -167,24 +167,37 @@ func TestLookUpCostsTheSame(t *testing.T) {
 	grace.becomes(t, ada, "")
 	friend.becomes(t, grace, "invited")
 	quiet(t, b)
-	var want string
-	for _, handle := range []string{"no-such-user", "linus", "ada", "joseph"} {
-		b.Cloud.CosmosFaults.Record()
-		grace.Get("/api/friends/lookup?handle=" + handle)
-		calls := b.Cloud.CosmosFaults.Calls()
-		var kinds []string
-		for _, call := range calls {
-			method, _, _ := strings.Cut(call, " ")
-			kinds = append(kinds, method)
-		}
-		got := strings.Join(kinds, " ")
-		if want == "" {
-			want = got
-		}
-		if got != want || want == "" {
-			t.Errorf("%s: %v; another: %v", handle, calls, want)
+	same := func(paths map[string]string, method, format string) {
+		t.Helper()
+		var want string
+		for who, target := range paths {
+			b.Cloud.CosmosFaults.Record()
+			grace.Do(method, fmt.Sprintf(format, target), "")
+			var kinds []string
+			for _, call := range b.Cloud.CosmosFaults.Calls() {
+				kind, _, _ := strings.Cut(call, " ")
+				kinds = append(kinds, kind)
+			}
+			got := strings.Join(kinds, " ")
+			if want == "" {
+				want = got
+			}
+			if got != want || want == "" {
+				t.Errorf("%s %s, %s: %s; another: %s", method, format, who, got, want)
+			}
 		}
 	}
+	same(map[string]string{"unknown": "no-such-user", "hidden": "linus", "blocked by": "ada", "asked": "joseph"}, "GET", "/api/friends/lookup?handle=%s")
+	ids := map[string]string{"unknown": "usr_" + strings.Repeat("a", 52), "hidden": shy.id, "blocked by": ada.id}
+	for _, method := range []string{"GET", "PUT", "DELETE"} {
+		same(ids, method, "/api/friends/%s")
+	}
+	same(ids, "PUT", "/api/friends/%s/block")
+	same(ids, "DELETE", "/api/friends/%s/block")
+	for who, id := range ids {
+		ids[who] = strings.TrimPrefix(id, "usr_") + strings.Repeat("b", 26)
+	}
+	same(ids, "POST", "/api/friends/invites/%s/accept")
 }
 
 // quiet waits until the outbox is empty, so that counts are of requests only.

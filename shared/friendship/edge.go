@@ -99,7 +99,7 @@ func edgeID(other string) string { return edgeType + ":" + other }
 func (e *edge) owner() string { return strings.TrimPrefix(e.PK, "u:") }
 
 // hidden tells that the other has blocked the user, who must not notice.
-func (e *edge) hidden() bool { return e.State == None && e.Theirs.Wish == blocks }
+func (e *edge) hidden() bool { return e.Theirs.Wish == blocks }
 
 // forgotten is how long an edge on which nothing is left is kept, so that news
 // that arrive late still meet the versions that they are older than.

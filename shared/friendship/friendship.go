@@ -99,28 +99,33 @@ func (r *Registry) Get(ctx context.Context, user, other string) (Friend, error) 
 	if err != nil || e.State != None {
 		return e.friend(), err
 	}
-	return r.stranger(ctx, e, "")
+	return r.stranger(ctx, e)
 }
 
-// stranger shows somebody to whom the user has no relation, if they may be found,
-// and by this handle where there is one.
-func (r *Registry) stranger(ctx context.Context, e *edge, handle string) (Friend, error) {
+// stranger shows somebody to whom the user has no relation, if they may be found.
+func (r *Registry) stranger(ctx context.Context, e *edge) (Friend, error) {
 	person, err := r.People.Person(ctx, e.Other)
 	switch {
 	case problem.Is(err, problem.NotFound):
 		return Friend{}, unknown()
 	case err != nil:
 		return Friend{}, err
-	case !person.Discoverable || e.hidden() || handle != "" && handle != person.Handle:
+	case !person.Discoverable || e.hidden():
 		return Friend{}, unknown()
 	}
 	e.Card = person.Card
-	return Friend{UserID: e.Other, State: None, Card: Card{Name: person.Card.Name}}, nil
+	return asStranger(e.Other, person), nil
+}
+
+// asStranger shows what strangers see of a user.
+func asStranger(userID string, person Person) Friend {
+	return Friend{UserID: userID, State: None, Card: Card{Name: person.Card.Name}}
 }
 
 // Find tells how a user stands to the holder of a handle; holder is "" where there
-// is none. NotFound for whom the user may not know. Whatever comes out, it costs
-// the same two reads.
+// is none. NotFound for whom the user may not know, and for who has given the handle
+// up; only friends find who does not want to be found. Whatever comes out, it costs the
+// same two reads.
 func (r *Registry) Find(ctx context.Context, user, handle, holder string) (Friend, error) {
 	if holder == "" {
 		holder = "nobody"
@@ -129,12 +134,18 @@ func (r *Registry) Find(ctx context.Context, user, handle, holder string) (Frien
 	if err != nil {
 		return Friend{}, err
 	}
-	known := e.friend()
-	stranger, err := r.stranger(ctx, e, handle)
-	if known.State != None && (err == nil || problem.Is(err, problem.NotFound)) {
-		return known, nil
+	person, err := r.People.Person(ctx, holder)
+	switch {
+	case problem.Is(err, problem.NotFound):
+		return Friend{}, unknown()
+	case err != nil:
+		return Friend{}, err
+	case person.Handle != handle || e.hidden() || !person.Discoverable && e.State != Friends:
+		return Friend{}, unknown()
+	case e.State != None:
+		return e.friend(), nil
 	}
-	return stranger, err
+	return asStranger(e.Other, person), nil
 }
 
 // Allow counts an act that the package does not do by itself. Throttled if it is
@@ -177,7 +188,7 @@ func (r *Registry) Ask(ctx context.Context, user, other string, match Match) (Fr
 		case Friends, Requested:
 			return nil
 		case None:
-			if _, err := r.stranger(ctx, e, ""); err != nil {
+			if _, err := r.stranger(ctx, e); err != nil {
 				return err
 			}
 			if err := h.count(Ask, r.Limits, r.Now()); err != nil {
@@ -212,7 +223,7 @@ func (r *Registry) Block(ctx context.Context, user, other string, match Match) (
 			return nil
 		}
 		if e.State == None {
-			if _, err := r.stranger(ctx, e, ""); err != nil {
+			if _, err := r.stranger(ctx, e); err != nil {
 				return err
 			}
 		}

@@ -312,3 +312,38 @@ func TestForget(t *testing.T) {
 		}
 	}
 }
+
+// A handle finds nobody who has given it up, has blocked whoever looks, or does not want
+// to be found by any but friends.
+func TestFind(t *testing.T) {
+	w, ctx := newWorld(t, plenty()), t.Context()
+	ada, grace := w.people.join("ada"), w.people.join("grace")
+	find := func(handle string, want friendship.State) {
+		t.Helper()
+		f, err := w.Find(ctx, ada, handle, grace)
+		if want == friendship.None && !problem.Is(err, problem.NotFound) || want != friendship.None && (err != nil || f.State != want) {
+			t.Errorf("%+v, %v; want %q", f, err, want)
+		}
+	}
+	discoverable := func(yes bool) { w.people.change(grace, func(p *friendship.Person) { p.Discoverable = yes }) }
+	_, err := w.Ask(ctx, ada, grace, anyVersion)
+	ok(t, err)
+	find("grace", friendship.Requested)
+	find("former", friendship.None)
+	discoverable(false)
+	find("grace", friendship.None)
+	discoverable(true)
+	w.befriend(t, ada, grace)
+	discoverable(false)
+	find("grace", friendship.Friends)
+	find("former", friendship.None)
+	discoverable(true)
+	_, err = w.Block(ctx, grace, ada, anyVersion)
+	ok(t, err)
+	_, err = w.Block(ctx, ada, grace, anyVersion)
+	ok(t, err)
+	find("grace", friendship.Blocked)
+	ok(t, w.settle(ctx, ada, grace))
+	w.wantStates(t, ada, grace, friendship.Blocked, friendship.Blocked)
+	find("grace", friendship.None)
+}
