@@ -140,6 +140,9 @@ func TestBlocking(t *testing.T) {
 				t.Errorf("%v is told apart: %s", request, a.Body)
 			}
 		}
+		for _, request := range [][2]string{{"PUT", path(other)}, {"DELETE", path(other)}, {"PUT", path(other) + "/block"}, {"DELETE", path(other) + "/block"}} {
+			grace.Do(request[0], request[1], "", "If-Match: *").Problem(http.StatusPreconditionFailed, "version_stale")
+		}
 		grace.Do("DELETE", path(other), "").Want(http.StatusNoContent)
 		grace.Do("DELETE", path(other)+"/block", "").Want(http.StatusNoContent)
 	}

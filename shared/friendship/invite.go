@@ -213,6 +213,7 @@ func (r *Registry) Accept(ctx context.Context, user, code string) (Friend, error
 		if err != nil {
 			return err
 		}
+		was := *e
 		if e.Theirs.At < consent.At {
 			e.Theirs = consent
 		}
@@ -221,6 +222,10 @@ func (r *Registry) Accept(ctx context.Context, user, code string) (Friend, error
 		}
 		if !e.Mine.counts(e.Theirs) {
 			e.Mine = e.Mine.next(wants, r.Now())
+		}
+		if e.Mine == was.Mine && e.Theirs == was.Theirs {
+			done = was.friend()
+			return nil
 		}
 		if err := h.room(e.State, between(e.Mine, e.Theirs), r.Limits); err != nil {
 			return err
