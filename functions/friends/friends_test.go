@@ -12,6 +12,7 @@ import (
 	"switchboard/functions/friends"
 	"switchboard/functions/notify"
 	"switchboard/functions/user"
+	"switchboard/shared/faults"
 	"switchboard/shared/function"
 	"switchboard/shared/testbed"
 )
@@ -400,5 +401,52 @@ func TestLimits(t *testing.T) {
 	}
 	if !throttled {
 		t.Error("seven look-ups in a minute are allowed")
+	}
+}
+
+// TestFaults: whatever the store does to a request, the request repeated does what it
+// should, once, and both sides come to say the same.
+func TestFaults(t *testing.T) {
+	for name, rule := range map[string]faults.Rule{
+		"busy":         {Status: http.StatusTooManyRequests, Times: 10},
+		"broken":       {Status: http.StatusInternalServerError, Times: 10},
+		"answer lost":  {Drop: "after"},
+		"answers lost": {Drop: "after", Times: 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := testbed.New(t, rows(), nil)
+			ada, grace := join(b, "ada"), join(b, "grace")
+			do := func(p person, method, target string, status int) testbed.Answer {
+				t.Helper()
+				quiet(t, b)
+				b.Cloud.CosmosFaults.Add(rule)
+				first := p.Do(method, target, "")
+				b.Cloud.CosmosFaults.Clear()
+				if first.Status != status && first.Status != http.StatusServiceUnavailable && first.Status != http.StatusBadGateway && first.Status != http.StatusGatewayTimeout {
+					t.Errorf("%s %s: %d %s", method, target, first.Status, first.Body)
+				}
+				return p.Do(method, target, "").Want(status)
+			}
+			do(grace, "PUT", path(ada), http.StatusOK)
+			ada.becomes(t, grace, "invited")
+			do(ada, "PUT", path(grace), http.StatusOK)
+			grace.becomes(t, ada, "friend")
+			do(grace, "DELETE", path(ada), http.StatusNoContent)
+			ada.becomes(t, grace, "none")
+			code := ada.Do("POST", "/api/friends/invites", "").Text("code")
+			if f := do(grace, "POST", "/api/friends/invites/"+code+"/accept", http.StatusOK).JSON(); f["state"] != "friend" {
+				t.Errorf("accepted: %v", f)
+			}
+			ada.becomes(t, grace, "friend")
+			do(ada, "PUT", path(grace)+"/block", http.StatusOK)
+			grace.becomes(t, ada, "")
+			do(ada, "DELETE", "/api/user", http.StatusNoContent)
+			quiet(t, b)
+			for _, doc := range b.Stored("SELECT * FROM c") {
+				if strings.Contains(string(doc), ada.id) && !strings.Contains(string(doc), `"erasedAt"`) {
+					t.Errorf("left: %s", doc)
+				}
+			}
+		})
 	}
 }

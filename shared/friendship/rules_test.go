@@ -222,6 +222,7 @@ func TestComingBack(t *testing.T) {
 	for _, e := range news {
 		if e.Kind == "friend.sync" { // overtakes the news of her leaving
 			ok(t, deliver(ctx, w.Registry, e))
+			ok(t, w.store.Delete(ctx, e))
 		}
 	}
 	w.wantStates(t, ada, grace, friendship.Requested, friendship.Invited)

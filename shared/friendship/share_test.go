@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"switchboard/shared/friendship"
+	"switchboard/shared/outbox"
 	"switchboard/shared/problem"
 	"switchboard/shared/storage"
 )
@@ -72,6 +73,26 @@ func TestHidingWhileAccepting(t *testing.T) {
 	ok(t, w.settle(ctx, ada, grace))
 	f, err := w.Get(ctx, grace, ada)
 	if err != nil || f.State != friendship.Friends || f.Card.Phone != "" {
+		t.Errorf("%+v, %v", f, err)
+	}
+}
+
+// Of two changes whose news are delivered at once, the newer one stands.
+func TestHidingWhileTelling(t *testing.T) {
+	w, ctx := newWorld(t, plenty()), t.Context()
+	ada, grace := w.people.join("ada"), w.people.join("grace")
+	w.befriend(t, ada, grace)
+	change := func(phone string) *outbox.Entry {
+		w.people.change(ada, func(p *friendship.Person) { p.Card.Phone = phone })
+		news, err := friendship.CardChanged(ada, w.NewID(), w.now())
+		ok(t, err)
+		return news
+	}
+	shown := change("+14255550123")
+	late := w.registry(w.store, plenty())
+	late.People = &hiding{people: w.people, user: ada, hide: func() { ok(t, deliver(ctx, w.Registry, change(""))) }}
+	ok(t, deliver(ctx, late, shown))
+	if f, err := w.Get(ctx, grace, ada); err != nil || f.Card.Phone != "" {
 		t.Errorf("%+v, %v", f, err)
 	}
 }
@@ -402,6 +423,14 @@ func TestLimits(t *testing.T) {
 		if err := w.Allow(ctx, ada, friendship.Search); (want == 2) != problem.Is(err, problem.Throttled) {
 			t.Errorf("search %d: %v", want, err)
 		}
+	}
+	for invites := 2; ; invites++ { // one was made above
+		ok(t, w.Revoke(ctx, ada, made.Code))
+		made, _, err = w.Invite(ctx, ada, 1, time.Hour, "")
+		if problem.Is(err, problem.Throttled) && invites == 10 {
+			break
+		}
+		ok(t, err)
 	}
 	now = now.Add(time.Minute)
 	ok(t, w.Allow(ctx, ada, friendship.Search))

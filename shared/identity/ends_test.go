@@ -261,3 +261,23 @@ func TestCleanNamesAreValid(t *testing.T) {
 		t.Errorf("%q", name[250:])
 	}
 }
+
+// What others did before a user left does not count for who comes back, however soon.
+func TestComingBackCountsFromTheErasure(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	r := w.registries[0]
+	if _, _, err := r.Ensure(t.Context(), ada); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.Move(time.Hour)
+	if err := r.Erase(t.Context(), ada.Key, always); err != nil {
+		t.Fatal(err)
+	}
+	erased := w.clock.Now()
+	w.clock.Move(time.Second)
+	rec, created, err := r.Ensure(t.Context(), ada)
+	if err != nil || !created || rec.Since().Before(erased.Add(-500*time.Millisecond)) {
+		t.Errorf("erased at %v, back at %v, counts from %v, %v", erased, rec.CreatedAt, rec.Since(), err)
+	}
+}
