@@ -104,7 +104,9 @@ var matrix = map[string]struct {
 }
 
 func TestAuthorisation(t *testing.T) {
-	b := testbed.New(t, functions.All(), nil)
+	b := testbed.New(t, functions.All(), map[string]string{
+		"SWITCHBOARD_FRIENDS_INVITES_PER_MINUTE": "1000", // Joseph's, who comes back again and again
+	})
 	elsewhereURL := trusting(t, b, "api://other")
 
 	for id, op := range operations(t, b) {
@@ -224,7 +226,7 @@ func toJoseph(t *testing.T, b *testbed.Bed, path string, client testbed.Client, 
 	drained(t, b)
 	his := joseph.Do("POST", "/api/user", "").Text("userId")
 	joseph.Do("PATCH", "/api/user", `{"handle":"joseph","discoverable":true}`).Want(http.StatusOK)
-	code := joseph.Do("POST", "/api/friends/invites", "").Text("code")
+	code := joseph.Do("POST", "/api/friends/invites", "").Want(http.StatusCreated).Text("code")
 	if slices.Contains(related, who) {
 		client.Do("PATCH", "/api/user", `{"discoverable":true}`).Want(http.StatusOK)
 		hers := client.Get("/api/user").Text("userId")
