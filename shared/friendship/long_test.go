@@ -151,18 +151,3 @@ func TestWhatIsKept(t *testing.T) {
 	expires(ada, grace, false)
 	expires(grace, ada, false)
 }
-
-func BenchmarkPage(b *testing.B) {
-	for _, friends := range []int{50, 5000} {
-		b.Run(fmt.Sprint(friends), func(b *testing.B) {
-			w := newWorld(b, plenty())
-			ada := w.popular(b, friends)
-			for b.Loop() {
-				page, _, err := w.List(b.Context(), ada, friendship.Friends, "", 50)
-				if err != nil || len(page) != 50 {
-					b.Fatal(len(page), err)
-				}
-			}
-		})
-	}
-}
