@@ -32,7 +32,6 @@ type LambdaOptions struct {
 // invocation, and again after it ended or ran into the timeout.
 type Lambda struct {
 	o      LambdaOptions
-	api    *httptest.Server
 	stdout output
 	stderr output
 
@@ -52,10 +51,11 @@ type FunctionError struct {
 
 func (e *FunctionError) Error() string { return e.Type + ": " + e.Message }
 
-// instance is one process. Its polls take invocations from next: those of a dead
-// process may still wait when another has begun.
+// instance is one process and the Runtime API that it speaks to. Each has its own: a
+// poll of a dead process may arrive when the next has begun.
 type instance struct {
 	cmd    *exec.Cmd
+	api    *httptest.Server
 	next   chan *invocation
 	exited chan struct{}
 }
@@ -72,7 +72,7 @@ type result struct {
 	err     error
 }
 
-// StartLambda starts the Runtime API. It does not start the function.
+// StartLambda makes a function. The first invocation starts its process.
 func StartLambda(o LambdaOptions) *Lambda {
 	if o.Handler == "" {
 		o.Handler = "bootstrap"
@@ -83,23 +83,24 @@ func StartLambda(o LambdaOptions) *Lambda {
 	if o.Stage == "" {
 		o.Stage = "$default"
 	}
-	l := &Lambda{o: o}
+	return &Lambda{o: o}
+}
+
+// runtimeAPI starts the Runtime API of one process.
+func (l *Lambda) runtimeAPI(p *instance) *httptest.Server {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", l.serveNext)
+	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", p.serveNext)
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", l.serveResponse)
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", l.serveError)
 	mux.HandleFunc("POST /2018-06-01/runtime/init/error", l.serveInitError)
-	l.api = httptest.NewServer(mux)
-	return l
+	return httptest.NewServer(mux)
 }
 
-// Close kills the process, then the Runtime API.
+// Close kills the process, and with it ends the Runtime API.
 func (l *Lambda) Close() {
 	l.turn.Lock()
 	defer l.turn.Unlock()
 	l.stop()
-	l.api.CloseClientConnections()
-	l.api.Close()
 }
 
 // Kill ends the function's process as a crash would. The next invocation starts another.
@@ -159,22 +160,26 @@ func (l *Lambda) start() error {
 		}
 	}
 	cmd := exec.Command(l.o.Bootstrap)
+	p := &instance{cmd: cmd, next: make(chan *invocation), exited: make(chan struct{})}
+	p.api = l.runtimeAPI(p)
 	cmd.Dir = filepath.Dir(l.o.Bootstrap)
 	cmd.Env = append(machineEnv(),
-		"AWS_LAMBDA_RUNTIME_API="+strings.TrimPrefix(l.api.URL, "http://"), "_HANDLER="+l.o.Handler,
+		"AWS_LAMBDA_RUNTIME_API="+strings.TrimPrefix(p.api.URL, "http://"), "_HANDLER="+l.o.Handler,
 		"AWS_LAMBDA_FUNCTION_NAME=test", "AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128", "AWS_REGION=eu-central-1")
 	cmd.Env = append(cmd.Env, l.o.Env...)
 	cmd.Stdout, cmd.Stderr = &l.stdout, &l.stderr
-	p := &instance{cmd: cmd, next: make(chan *invocation), exited: make(chan struct{})}
-	l.mu.Lock()
-	defer l.mu.Unlock() // until then the process's first poll waits
 	if err := cmd.Start(); err != nil {
+		p.api.Close()
 		return err
 	}
+	l.mu.Lock()
 	l.process = p
+	l.mu.Unlock()
 	go func() {
 		p.cmd.Wait() // ProcessState has the outcome
+		p.api.CloseClientConnections()
+		p.api.Close()
 		close(p.exited)
 	}()
 	return nil
@@ -198,10 +203,7 @@ func (l *Lambda) exitError() error {
 	return &FunctionError{"Runtime.ExitError", fmt.Sprintf("the process ended: %s", l.process.cmd.ProcessState)}
 }
 
-func (l *Lambda) serveNext(w http.ResponseWriter, r *http.Request) {
-	l.mu.Lock()
-	p := l.process
-	l.mu.Unlock()
+func (p *instance) serveNext(w http.ResponseWriter, r *http.Request) {
 	select {
 	case in := <-p.next:
 		h := w.Header()
