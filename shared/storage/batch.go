@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -65,14 +64,10 @@ func (c *Container) Write(ctx context.Context, b Batch) error {
 		return fmt.Errorf("storage: a batch of %d writes", len(b.steps))
 	}
 	for _, s := range b.steps {
-		h := s.document.Header()
-		if h.PK != pk {
+		if s.document.Header().PK != pk {
 			return errors.New("storage: a batch with writes to two partitions")
 		}
-		was := h.ETag
-		h.Op, h.ETag = op, ""
-		body, err := json.Marshal(s.document)
-		h.ETag = was
+		body, err := encode(s.document, op)
 		if err != nil {
 			return err
 		}

@@ -98,11 +98,8 @@ func (c *Container) Delete(ctx context.Context, d Document) error {
 
 // write runs one conditional write under a new operation id.
 func (c *Container) write(ctx context.Context, d Document, do func([]byte, azcosmos.PartitionKey) (azcosmos.ItemResponse, error)) error {
-	h := d.Header()
-	was, op := h.ETag, c.newID()
-	h.Op, h.ETag = op, "" // the store sets the ETag; it is not part of what is written
-	body, err := json.Marshal(d)
-	h.ETag = was
+	h, op := d.Header(), c.newID()
+	body, err := encode(d, op)
 	if err != nil {
 		return err
 	}
@@ -189,6 +186,16 @@ func (c *Container) page(ctx context.Context, q Query, pk azcosmos.PartitionKey)
 		page.Continuation = *resp.ContinuationToken
 	}
 	return page, nil
+}
+
+// encode gives a document as it is written by an operation.
+func encode(d Document, op string) ([]byte, error) {
+	h := d.Header()
+	was := h.ETag
+	h.Op, h.ETag = op, "" // the store sets the ETag; it is not part of what is written
+	body, err := json.Marshal(d)
+	h.ETag = was
+	return body, err
 }
 
 // decode reads a stored document. Its text is not repeated in the error.
