@@ -2,7 +2,6 @@ package friendship
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -100,12 +99,12 @@ func (r *Registry) forgetSome(ctx context.Context, user string) (done bool, err 
 	if err != nil {
 		return false, err
 	}
+	found, err := decode[edge](page) // of an invite, what both have at their head
+	if err != nil {
+		return false, err
+	}
 	var b storage.Batch
-	for _, doc := range page.Documents {
-		e := &edge{}
-		if err := json.Unmarshal(doc, e); err != nil {
-			return false, errors.New("friendship: a stored document does not have the expected form")
-		}
+	for _, e := range found {
 		b.Delete(e)
 		if e.Type != edgeType {
 			continue
@@ -137,11 +136,11 @@ func (r *Registry) others(ctx context.Context, user, after string, limit int) (o
 	if err != nil {
 		return nil, "", err
 	}
-	for _, doc := range page.Documents {
-		var e edge
-		if err := json.Unmarshal(doc, &e); err != nil {
-			return nil, "", errors.New("friendship: a stored document does not have the expected form")
-		}
+	edges, err := decode[edge](page)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, e := range edges {
 		others, next = append(others, e.Other), e.ID
 	}
 	if len(others) < limit && page.Continuation == "" {

@@ -2,8 +2,8 @@ package friendship
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -24,12 +24,6 @@ type invite struct {
 }
 
 const inviteType = "invite"
-
-// Invite links.
-const (
-	MaxUses       = 100
-	MaxInviteLife = 30 * 24 * time.Hour
-)
 
 // Invitation is an invite link as its maker sees it.
 type Invitation struct {
@@ -134,25 +128,8 @@ func (r *Registry) invites(ctx context.Context, user string) (all []*invite, err
 		Text:       "SELECT * FROM c WHERE c.type = @invite",
 		Parameters: map[string]any{"@invite": inviteType},
 	}
-	for range tries {
-		page, err := r.Store.Query(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		for _, doc := range page.Documents {
-			i := &invite{}
-			if err := json.Unmarshal(doc, i); err != nil {
-				return nil, errors.New("friendship: a stored document does not have the expected form")
-			}
-			if r.Now().Before(i.ExpiresAt) {
-				all = append(all, i)
-			}
-		}
-		if q.Continuation = page.Continuation; q.Continuation == "" {
-			break
-		}
-	}
-	return all, nil
+	all, err = find[invite](ctx, r.Store, q, math.MaxInt)
+	return slices.DeleteFunc(all, func(i *invite) bool { return !r.Now().Before(i.ExpiresAt) }), err
 }
 
 func (i *invite) open() bool { return len(i.Accepted) < i.Uses }
