@@ -28,13 +28,15 @@ type wish struct {
 	ExpiresInHours int `json:"expiresInHours,omitempty" minimum:"1" maximum:"720" default:"72" doc:"How long it may be accepted"`
 }
 
+type invited struct {
+	Status int
+	Body   invitation
+}
+
 func (h handler) invite(ctx context.Context, in *struct {
 	IdempotencyKey string `header:"Idempotency-Key" maxLength:"200" doc:"Repeating a request with the same key makes no second invite"`
 	Body           *wish  `required:"false"`
-}) (*struct {
-	Status int
-	Body   invitation
-}, error) {
+}) (*invited, error) {
 	wanted := wish{Uses: 1, ExpiresInHours: 72}
 	if in.Body != nil {
 		wanted = *in.Body
@@ -47,26 +49,22 @@ func (h handler) invite(ctx context.Context, in *struct {
 	if created {
 		status = http.StatusCreated
 	}
-	return &struct {
-		Status int
-		Body   invitation
-	}{status, showInvite(made)}, nil
+	return &invited{status, showInvite(made)}, nil
 }
 
-func (h handler) invites(ctx context.Context, _ *struct{}) (*struct {
+// inviteList is an alias, so that the description names it by its operation.
+type inviteList = struct {
 	Body struct {
 		Items []invitation `json:"items" nullable:"false"`
 	}
-}, error) {
+}
+
+func (h handler) invites(ctx context.Context, _ *struct{}) (*inviteList, error) {
 	open, err := h.friendships.Invites(ctx, api.Caller(ctx).UserID)
 	if err != nil {
 		return nil, err
 	}
-	out := &struct {
-		Body struct {
-			Items []invitation `json:"items" nullable:"false"`
-		}
-	}{}
+	out := &inviteList{}
 	out.Body.Items = make([]invitation, len(open))
 	for n, i := range open {
 		out.Body.Items[n] = showInvite(i)
