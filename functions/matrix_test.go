@@ -223,7 +223,7 @@ func toJoseph(t *testing.T, b *testbed.Bed, path string, client testbed.Client, 
 	t.Helper()
 	joseph := b.As("joseph")
 	joseph.Do("DELETE", "/api/user", "").Want(http.StatusNoContent)
-	drained(t, b)
+	b.Drain()
 	his := joseph.Do("POST", "/api/user", "").Text("userId")
 	joseph.Do("PATCH", "/api/user", `{"handle":"joseph","discoverable":true}`).Want(http.StatusOK)
 	code := joseph.Do("POST", "/api/friends/invites", "").Want(http.StatusCreated).Text("code")
@@ -232,7 +232,7 @@ func toJoseph(t *testing.T, b *testbed.Bed, path string, client testbed.Client, 
 		hers := client.Get("/api/user").Text("userId")
 		relate := func(c testbed.Client, path string) {
 			c.Do("PUT", "/api/friends/"+path, "").Want(http.StatusOK)
-			drained(t, b)
+			b.Drain()
 		}
 		switch who {
 		case friend:
@@ -249,16 +249,6 @@ func toJoseph(t *testing.T, b *testbed.Bed, path string, client testbed.Client, 
 		}
 	}
 	return strings.NewReplacer("{joseph}", his, "{invite}", code).Replace(path)
-}
-
-// drained waits until everybody has heard of everything.
-func drained(t *testing.T, b *testbed.Bed) {
-	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); len(b.Stored(`SELECT c.id FROM c WHERE c.type = "outbox"`)) > 0; time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the outbox never gets empty")
-		}
-	}
 }
 
 func minted(t *testing.T, b *testbed.Bed, g localoidc.Grant) string {

@@ -315,3 +315,13 @@ func (b *Bed) stored(query string) (docs []json.RawMessage, err error) {
 	}
 	return docs, nil
 }
+
+// Drain waits until the outbox is empty: everybody has heard of everything.
+func (b *Bed) Drain() {
+	b.t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); len(b.Stored(`SELECT c.id FROM c WHERE c.type = "outbox"`)) > 0; time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			b.t.Fatal("the outbox never gets empty")
+		}
+	}
+}
