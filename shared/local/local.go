@@ -202,5 +202,8 @@ func (c *Cloud) Close() error {
 	if c.Cosmos != nil {
 		faults = append(faults, c.Cosmos.Close())
 	}
+	if c.OIDC != nil {
+		faults = append(faults, c.OIDC.Close())
+	}
 	return errors.Join(faults...)
 }

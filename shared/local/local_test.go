@@ -70,6 +70,10 @@ func TestADirectoryKeepsItsKeys(t *testing.T) {
 		if first == nil {
 			first = settings
 		}
+		// The provider makes its key beside the start: Close has to wait for it.
+		if _, err := os.Stat(filepath.Join(data, "oidc.key")); err != nil {
+			t.Errorf("after Close: %v", err)
+		}
 		for name, value := range first {
 			if settings[name] != value {
 				t.Errorf("%s is another after a restart", name)

@@ -146,6 +146,13 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.handler.ServeHTTP(w, r)
 }
 
+// Close waits until the key is made and in its file, so that nothing is written
+// there afterwards. It returns why there is no key, if there is none.
+func (p *Provider) Close() error {
+	_, err := p.key()
+	return err
+}
+
 // Issuer is the value of iss in the provider's tokens.
 func (p *Provider) Issuer() string { return p.issuer }
 
