@@ -208,7 +208,11 @@ func TestInvites(t *testing.T) {
 	if err != nil || other.Code == made.Code {
 		t.Errorf("no key: %+v, %v", other, err)
 	}
-	for name, code := range map[string]string{"none": "", "short": made.Code[1:], "another": made.Code[:77] + "x", "letters": "ABC" + made.Code[3:]} {
+	last := "x"
+	if strings.HasSuffix(made.Code, last) {
+		last = "y"
+	}
+	for name, code := range map[string]string{"none": "", "short": made.Code[1:], "another": made.Code[:len(made.Code)-1] + last, "letters": "ABC" + made.Code[3:]} {
 		if _, err := w.Accept(ctx, grace, code); !problem.Is(err, problem.NotFound) {
 			t.Errorf("%s: %v", name, err)
 		}
