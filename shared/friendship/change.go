@@ -2,9 +2,6 @@ package friendship
 
 import (
 	"context"
-	"errors"
-	"math/rand/v2"
-	"time"
 
 	"switchboard/shared/problem"
 	"switchboard/shared/storage"
@@ -89,7 +86,7 @@ func (r *Registry) Unblock(ctx context.Context, user, other string, match Match)
 // news for the other. decide may run several times, each on what is stored now.
 func (r *Registry) change(ctx context.Context, user, other string, match Match, decide func(*head, *edge) error) (Friend, error) {
 	var done Friend
-	err := r.retry(ctx, func() error {
+	err := storage.Retry(ctx, func() error {
 		h, e, err := r.both(ctx, user, other)
 		if err != nil {
 			return err
@@ -141,21 +138,4 @@ func (r *Registry) store(ctx context.Context, h *head, e *edge, more ...storage.
 		b.Put(d)
 	}
 	return r.Store.Write(ctx, b)
-}
-
-// retry runs an attempt again while others change what it read.
-func (r *Registry) retry(ctx context.Context, attempt func() error) error {
-	for turn := range tries {
-		err := attempt()
-		if !errors.Is(err, storage.ErrStale) && !errors.Is(err, storage.ErrExists) {
-			return err
-		}
-		wait := min(5*time.Millisecond<<turn, 100*time.Millisecond)
-		select {
-		case <-time.After(wait/2 + rand.N(wait)):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return problem.New(problem.Unavailable, "friends_contended", "Too many changes at once. Try again.").After(time.Second)
 }

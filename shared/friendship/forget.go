@@ -17,7 +17,7 @@ import (
 // way does not begin a head, and with it edges, for who is gone.
 func (r *Registry) Forget(ctx context.Context, user string) error {
 	var h *head
-	err := r.retry(ctx, func() (err error) {
+	err := storage.Retry(ctx, func() (err error) {
 		h, err = r.close(ctx, user)
 		return err
 	})
@@ -99,7 +99,7 @@ func (r *Registry) forgetSome(ctx context.Context, user string) (done bool, err 
 	if err != nil {
 		return false, err
 	}
-	found, err := decode[edge](page) // of an invite, what both have at their head
+	found, err := storage.Decode[edge](page) // of an invite, what both have at their head
 	if err != nil {
 		return false, err
 	}
@@ -136,7 +136,7 @@ func (r *Registry) others(ctx context.Context, user, after string, limit int) (o
 	if err != nil {
 		return nil, "", err
 	}
-	edges, err := decode[edge](page)
+	edges, err := storage.Decode[edge](page)
 	if err != nil {
 		return nil, "", err
 	}

@@ -28,9 +28,6 @@ import (
 	"switchboard/shared/storage"
 )
 
-// tries is how often a change starts over because a document changed meanwhile.
-const tries = 10
-
 // Store is where the documents are; *storage.Container is one. Its errors are
 // those of package storage.
 type Store interface {
@@ -149,7 +146,7 @@ func (r *Registry) Find(ctx context.Context, user, handle, holder string) (Frien
 // Allow counts an act that the package does not do by itself. Throttled if it is
 // too many, NotFound for whom there is no mapping.
 func (r *Registry) Allow(ctx context.Context, user string, act Act) error {
-	return r.retry(ctx, func() error {
+	return storage.Retry(ctx, func() error {
 		h, err := r.head(ctx, user)
 		if err != nil {
 			return err

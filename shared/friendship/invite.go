@@ -61,7 +61,7 @@ func splitCode(code string) (user, id string, ok bool) {
 // long as it lives. Conflict if the user has too many, or the key was for another kind
 // of invite; Throttled.
 func (r *Registry) Invite(ctx context.Context, user string, uses int, life time.Duration, idempotencyKey string) (made Invitation, created bool, err error) {
-	err = r.retry(ctx, func() error {
+	err = storage.Retry(ctx, func() error {
 		h, err := r.head(ctx, user)
 		if err != nil {
 			return err
@@ -128,7 +128,7 @@ func (r *Registry) invites(ctx context.Context, user string) (all []*invite, err
 		Text:       "SELECT * FROM c WHERE c.type = @invite",
 		Parameters: map[string]any{"@invite": inviteType},
 	}
-	all, err = find[invite](ctx, r.Store, q, math.MaxInt)
+	all, err = storage.Find[invite](ctx, r.Store, q, math.MaxInt)
 	return slices.DeleteFunc(all, func(i *invite) bool { return !r.Now().Before(i.ExpiresAt) }), err
 }
 
@@ -141,7 +141,7 @@ func (r *Registry) Revoke(ctx context.Context, user, code string) error {
 	if !ok || owner != user {
 		return nil
 	}
-	return r.retry(ctx, func() error {
+	return storage.Retry(ctx, func() error {
 		i := &invite{}
 		err := r.Store.Read(ctx, partition(user), id, i)
 		if errors.Is(err, storage.ErrNotFound) {
@@ -185,7 +185,7 @@ func (r *Registry) Accept(ctx context.Context, user, code string) (Friend, error
 		return Friend{}, err
 	}
 	var done Friend
-	err = r.retry(ctx, func() error {
+	err = storage.Retry(ctx, func() error {
 		h, e, err := r.both(ctx, user, maker)
 		if err != nil {
 			return err
@@ -226,7 +226,7 @@ func (r *Registry) Accept(ctx context.Context, user, code string) (Friend, error
 // other, and a friend none.
 func (r *Registry) use(ctx context.Context, maker, id string, mine *edge) (consent stance, err error) {
 	user := mine.owner()
-	err = r.retry(ctx, func() error {
+	err = storage.Retry(ctx, func() error {
 		i := &invite{}
 		err := r.Store.Read(ctx, partition(maker), id, i)
 		if errors.Is(err, storage.ErrNotFound) || err == nil && !r.Now().Before(i.ExpiresAt) {

@@ -2,8 +2,6 @@ package friendship
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 
 	"switchboard/shared/storage"
 )
@@ -23,7 +21,7 @@ func (r *Registry) List(ctx context.Context, user string, state State, after str
 		Parameters: map[string]any{"@after": max(low, after), "@end": high, "@limit": limit + 1},
 		Limit:      limit + 1,
 	}
-	edges, err := find[edge](ctx, r.Store, q, limit+1)
+	edges, err := storage.Find[edge](ctx, r.Store, q, limit+1)
 	if err != nil {
 		return nil, "", err
 	}
@@ -34,36 +32,4 @@ func (r *Registry) List(ctx context.Context, user string, state State, after str
 		return friends[:limit], friends[limit-1].order, nil
 	}
 	return friends, "", nil
-}
-
-// find runs a query until enough documents are found, or all there are: the store may
-// cut a page short and go on in another.
-func find[T any](ctx context.Context, store Store, q storage.Query, enough int) (all []*T, err error) {
-	for range tries {
-		page, err := store.Query(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		found, err := decode[T](page)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, found...)
-		if q.Continuation = page.Continuation; q.Continuation == "" || len(all) >= enough {
-			break
-		}
-	}
-	return all, nil
-}
-
-// decode reads the documents of a page. Their text is not repeated in the error.
-func decode[T any](page storage.Page) ([]*T, error) {
-	all := make([]*T, len(page.Documents))
-	for i, text := range page.Documents {
-		all[i] = new(T)
-		if json.Unmarshal(text, all[i]) != nil {
-			return nil, errors.New("friendship: a stored document does not have the expected form")
-		}
-	}
-	return all, nil
 }

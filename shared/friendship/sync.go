@@ -74,7 +74,7 @@ func handler[T any](handle func(context.Context, T) (next any, err error)) outbo
 // sync brings the two edges between two users to the same stances, after the one
 // of From changed.
 func (r *Registry) sync(ctx context.Context, n sync) (any, error) {
-	return nil, r.retry(ctx, func() error {
+	return nil, storage.Retry(ctx, func() error {
 		from, err := r.edge(ctx, n.From, n.To)
 		if err != nil {
 			return err
@@ -215,7 +215,7 @@ func leaving(err error) bool {
 // leave removes what another has of a user who was erased. If the user has come
 // back since, and one of the two wants something anew, that stays.
 func (r *Registry) leave(ctx context.Context, n gone) (any, error) {
-	return nil, r.retry(ctx, func() error {
+	return nil, storage.Retry(ctx, func() error {
 		h, e, err := r.both(ctx, n.To, n.From)
 		if leaving(err) {
 			return nil
@@ -260,7 +260,7 @@ func (r *Registry) spread(ctx context.Context, n card) (next any, err error) {
 
 // renew puts a newer card on an edge that shows one.
 func (r *Registry) renew(ctx context.Context, user, other string, c Card) error {
-	return r.retry(ctx, func() error {
+	return storage.Retry(ctx, func() error {
 		e, err := r.edge(ctx, user, other)
 		if err != nil || e.Order == "" || e.State == Blocked || e.Card.At >= c.At {
 			return err

@@ -2,8 +2,6 @@ package identity
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 
 	"switchboard/shared/storage"
 )
@@ -20,26 +18,9 @@ func (r *Registry) Services(ctx context.Context, after string, limit int) (recor
 		Parameters: map[string]any{"@type": documentType, "@after": ServiceKey(after).id, "@limit": limit + 1},
 		Limit:      limit + 1,
 	}
-	// The store may cut a page short and go on in another.
-	for range tries {
-		page, err := r.Store.Query(ctx, q)
-		if err != nil {
-			return nil, false, err
-		}
-		for _, doc := range page.Documents {
-			rec := &Record{}
-			if err := json.Unmarshal(doc, rec); err != nil {
-				return nil, false, errors.New("identity: a stored document does not have the expected form")
-			}
-			records = append(records, rec)
-		}
-		q.Continuation = page.Continuation
-		if more = page.Continuation != ""; !more || len(records) > limit {
-			break
-		}
-	}
+	records, err = storage.Find[Record](ctx, r.Store, q, limit+1)
 	if len(records) > limit {
-		return records[:limit], true, nil
+		return records[:limit], true, err
 	}
-	return records, more && len(records) > 0, nil
+	return records, false, err
 }

@@ -3,7 +3,6 @@ package storage
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"time"
@@ -12,25 +11,6 @@ import (
 
 	"switchboard/shared/problem"
 )
-
-const statusRetryWith = 449 // "concurrent write race": azcosmos leaves the retry to the application
-
-// again runs a write, and repeats it a few times when the store reports a race
-// (449), within ctx.
-func again(ctx context.Context, write func() error) error {
-	for attempt := 1; ; attempt++ {
-		err := write()
-		if status(err) != statusRetryWith || attempt == 4 {
-			return err
-		}
-		wait := time.Duration(attempt) * 10 * time.Millisecond
-		select {
-		case <-time.After(wait/2 + rand.N(wait)):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
 
 // translate turns an error of azcosmos into one of this package or a
 // *problem.Error. It branches on the status alone: messages vary, and

@@ -4,7 +4,8 @@
 // embedded store.
 //
 // Every write is conditional: Create refuses an existing id, Replace and Delete
-// refuse a version that is not the one that was read. Every write carries an
+// refuse a version that is not the one that was read. Only Adjust writes over
+// what was not read, in a batch with one of the others. Every write carries an
 // operation id, because the SDK repeats a write whose answer was lost and then
 // reports a conflict with itself; storage reads such a document back and, when
 // the operation id is its own, reports the success that it was.
@@ -199,7 +200,7 @@ func encode(d Document, op string) ([]byte, error) {
 }
 
 // decode reads a stored document. Its text is not repeated in the error.
-func decode(body []byte, d Document) error {
+func decode(body []byte, d any) error {
 	if json.Unmarshal(body, d) != nil {
 		return failed().Because(errors.New("storage: a document does not have the expected form"))
 	}
