@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
 	"switchboard/shared/faults"
 	"switchboard/shared/localcosmos"
 	"switchboard/shared/problem"
@@ -154,6 +156,8 @@ func conform(t *testing.T, c *storage.Container) {
 		}
 	})
 	t.Run("a batch is done all or none", func(t *testing.T) { batches(t, c) })
+	t.Run("a snapshot finds what is there", func(t *testing.T) { snapshots(t, c) })
+	t.Run("numbers are adjusted under a condition", func(t *testing.T) { adjustments(t, c) })
 	t.Run("a query stays in its partition and pages", func(t *testing.T) {
 		pk := fresh("").PK
 		for i := range 5 {
@@ -225,19 +229,25 @@ func newStore(t *testing.T) *localcosmos.Store {
 	return store
 }
 
-// flaky is a container whose store fails as told.
-func flaky(t *testing.T) (*storage.Container, *faults.Injector) {
+// over is a container on a store that is reached in the given way.
+func over(t *testing.T, store *localcosmos.Store, way policy.Transporter) *storage.Container {
 	t.Helper()
-	store := newStore(t)
-	injector := faults.Wrap(store)
-	c, err := storage.Open(storage.Config{Endpoint: "https://cosmos.localhost", Key: store.Key(), Schema: schema, NewID: rand.Text, Transport: faults.Transport{Handler: injector}})
+	c, err := storage.Open(storage.Config{Endpoint: "https://cosmos.localhost", Key: store.Key(), Schema: schema, NewID: rand.Text, Transport: way})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Provision(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return c, injector
+	return c
+}
+
+// flaky is a container whose store fails as told.
+func flaky(t *testing.T) (*storage.Container, *faults.Injector) {
+	t.Helper()
+	store := newStore(t)
+	injector := faults.Wrap(store)
+	return over(t, store, faults.Transport{Handler: injector}), injector
 }
 
 func TestAWriteWhoseAnswerIsLostIsNotAConflictWithItself(t *testing.T) {
@@ -321,13 +331,7 @@ func TestDocumentsExpire(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
-	c, err := storage.Open(storage.Config{Endpoint: "https://cosmos.localhost", Key: store.Key(), Schema: schema, NewID: rand.Text, Transport: store})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Provision(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	c := over(t, store, store)
 	a := fresh("")
 	a.TTL = 60
 	if err := c.Create(t.Context(), a); err != nil {
