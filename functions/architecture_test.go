@@ -192,18 +192,34 @@ func TestConventions(t *testing.T) {
 	}
 }
 
-// TestNothingLocalIsDeployed looks at what the linker sees, tests of the rules
-// above aside.
-func TestNothingLocalIsDeployed(t *testing.T) {
-	list := exec.CommandContext(t.Context(), "go", "list", "-deps", "./functions/cmd/...")
+// deployed returns what the linker sees, tests of the rules above aside. The tag is
+// that of scripts/package.
+func deployed(t *testing.T) []string {
+	t.Helper()
+	list := exec.CommandContext(t.Context(), "go", "list", "-deps", "-tags", "lambda.norpc", "./functions/cmd/...")
 	list.Dir = root
 	out, err := list.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for pkg := range strings.FieldsSeq(string(out)) {
+	return strings.Fields(string(out))
+}
+
+func TestNothingLocalIsDeployed(t *testing.T) {
+	for _, pkg := range deployed(t) {
 		if within(strings.TrimPrefix(pkg, "switchboard/"), laptop...) || within(pkg, "go.etcd.io/bbolt", "github.com/zitadel") {
 			t.Errorf("a production binary contains %s", pkg)
+		}
+	}
+}
+
+// TestNoTemplatesAreDeployed: text/template calls whatever method a template names, so
+// where it is linked, the linker keeps every exported method of every type. That is
+// megabytes, which nobody finds by the size of a package.
+func TestNoTemplatesAreDeployed(t *testing.T) {
+	for _, pkg := range deployed(t) {
+		if within(pkg, "text/template", "html/template") {
+			t.Errorf("a production binary contains %s; go list -deps says through what", pkg)
 		}
 	}
 }

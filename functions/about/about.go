@@ -11,8 +11,6 @@ import (
 	"encoding/json"
 	"net/http"
 
-	swgui "github.com/swaggest/swgui/v5emb"
-
 	"switchboard/shared/api"
 	"switchboard/shared/function"
 )
@@ -48,9 +46,9 @@ func mount(a *api.API, s function.Services) {
 		return h, nil
 	})
 	a.Mount(http.MethodGet, "/openapi.json", description(a))
-	page := swgui.New("Switchboard", api.Prefix+"/openapi.json", api.Prefix+"/docs")
-	a.Mount(http.MethodGet, "/docs", page)
-	a.Mount(http.MethodGet, "/docs/", page)
+	a.Mount(http.MethodGet, "/docs", http.HandlerFunc(documentation))
+	a.Mount(http.MethodGet, "/docs/{$}", http.HandlerFunc(documentation))
+	a.Mount(http.MethodGet, "/docs/", parts())
 }
 
 // description serves the OpenAPI document of all functions that are deployed
