@@ -13,8 +13,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/data/azcosmos"
 )
 
-// MaxBatch is how many writes a Batch may hold, and how many documents a Snapshot ("Azure Cosmos DB service
-// quotas", transactional batch).
+// MaxBatch is how many writes a Batch may hold, and how many documents a Snapshot ("Azure
+// Cosmos DB service quotas", transactional batch).
 const MaxBatch = 100
 
 // Batch is a list of conditional writes to one partition that are done all or
@@ -116,7 +116,7 @@ func (c *Container) Write(ctx context.Context, b Batch) error {
 		}
 		return b.results(resp)
 	})
-	if err = translate(err); errors.Is(err, ErrExists) || errors.Is(err, ErrStale) {
+	if err = unnamed(err); errors.Is(err, ErrExists) || errors.Is(err, ErrStale) {
 		return c.settleBatch(ctx, b, op, err)
 	}
 	return err

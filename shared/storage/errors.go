@@ -42,6 +42,15 @@ func translate(err error) error {
 	}
 }
 
+// unnamed is translate for requests that name no document, batches and queries: a 404 is
+// no answer to them.
+func unnamed(err error) error {
+	if translated := translate(err); !errors.Is(translated, ErrNotFound) {
+		return translated
+	}
+	return failed().Because(short(err))
+}
+
 func failed() *problem.Error {
 	return problem.New(problem.Upstream, "storage_failed", "The storage failed. Try again; if it stays, report the request id.")
 }

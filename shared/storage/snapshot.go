@@ -41,7 +41,7 @@ func (c *Container) readBatch(ctx context.Context, pk string, docs []Document) (
 	// Without the option the answer is without the documents where the client says so.
 	resp, err := c.items.ExecuteTransactionalBatch(ctx, batch, &azcosmos.TransactionalBatchOptions{EnableContentResponseOnWrite: true})
 	if err != nil {
-		return nil, translate(err)
+		return nil, unnamed(err)
 	}
 	if len(resp.OperationResults) != len(docs) {
 		return nil, nonsense()

@@ -162,6 +162,7 @@ func TestASnapshotThatFails(t *testing.T) {
 		want   problem.Kind
 	}{
 		{http.StatusTooManyRequests, ``, problem.Unavailable},
+		{http.StatusNotFound, ``, problem.Upstream},
 		{http.StatusMultiStatus, `[{"statusCode":429},{"statusCode":424}]`, problem.Unavailable},
 		{http.StatusMultiStatus, `[{"statusCode":424},{"statusCode":503}]`, problem.Unavailable},
 		{http.StatusMultiStatus, `[{"statusCode":408},{"statusCode":424}]`, problem.UpstreamTimeout},

@@ -177,7 +177,7 @@ func (c *Container) page(ctx context.Context, q Query, pk azcosmos.PartitionKey)
 	}
 	resp, err := c.items.NewQueryItemsPager(q.Text, pk, opts).NextPage(ctx)
 	if err != nil {
-		return Page{}, translate(err)
+		return Page{}, unnamed(err)
 	}
 	page := Page{}
 	for _, item := range resp.Items {

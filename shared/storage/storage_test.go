@@ -306,6 +306,18 @@ func TestFailuresSpeakTheContract(t *testing.T) {
 	}
 }
 
+// A batch and a query name no document that a 404 could be about.
+func TestNotFoundIsNoAnswerToBatchesAndQueries(t *testing.T) {
+	c, injector := flaky(t)
+	injector.Add(faults.Rule{Contains: "/docs", Times: -1, Status: http.StatusNotFound})
+	if err := write(t, c, put(notes(1)...)); !problem.Is(err, problem.Upstream) {
+		t.Errorf("a batch: %v", err)
+	}
+	if _, err := c.Query(t.Context(), storage.Query{PK: "t:none", Text: "SELECT * FROM c"}); !problem.Is(err, problem.Upstream) {
+		t.Errorf("a query: %v", err)
+	}
+}
+
 func TestARaceIsTriedAgain(t *testing.T) {
 	c, injector := flaky(t)
 	injector.Add(faults.Rule{Method: http.MethodPost, Contains: "/docs", Status: 449, Times: 2})
