@@ -104,7 +104,10 @@ func schemaName(t reflect.Type, hint string) string {
 		return name
 	}
 	pkg := path.Base(t.PkgPath())
-	return strings.ToUpper(pkg[:1]) + pkg[1:] + name
+	if pkg = strings.ToUpper(pkg[:1]) + pkg[1:]; pkg == name {
+		return name
+	}
+	return pkg + name
 }
 
 // Description is the OpenAPI 3.1 document of what has been registered.

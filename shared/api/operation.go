@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"mime"
@@ -41,7 +42,7 @@ type Operation struct {
 	Tag         string // the function
 	Access      Access
 	Status      int            // of success; 0 = 200, or 204 without a body
-	Also        map[int]string // further answers of success, by status
+	Also        map[int]string // further answers of success, by status, with the body and headers of the first
 	Errors      []int          // statuses of failure besides those that any operation may have
 }
 
@@ -49,9 +50,6 @@ type Operation struct {
 // error is a *problem.Error, or internal.
 func Register[I, O any](a *API, op Operation, h func(context.Context, *I) (*O, error)) {
 	described := a.operation(op)
-	for status, text := range op.Also {
-		described.Responses[strconv.Itoa(status)] = also[O](a, text)
-	}
 	huma.Register(a.huma, described, func(ctx context.Context, in *I) (*O, error) {
 		out, err := h(ctx, in)
 		if err != nil {
@@ -59,6 +57,10 @@ func Register[I, O any](a *API, op Operation, h func(context.Context, *I) (*O, e
 		}
 		return out, nil
 	})
+	first := described.Responses[strconv.Itoa(cmp.Or(op.Status, http.StatusOK))] // as huma has described it by now
+	for status, text := range op.Also {
+		described.Responses[strconv.Itoa(status)] = &huma.Response{Description: text, Headers: first.Headers, Content: first.Content}
+	}
 }
 
 func (a *API) operation(op Operation) huma.Operation {
@@ -103,22 +105,14 @@ func (a *API) failures(op Operation) map[string]*huma.Response {
 		switch status {
 		case http.StatusUnauthorized:
 			answer.Headers["WWW-Authenticate"] = &huma.Header{Description: "What a token must be like (RFC 6750)", Schema: &huma.Schema{Type: huma.TypeString}}
+		case http.StatusConflict:
+			answer.Headers["Retry-After"] = &huma.Header{Description: "When to try again, in seconds, where time alone will do", Schema: &huma.Schema{Type: huma.TypeInteger}}
 		case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 			answer.Headers["Retry-After"] = &huma.Header{Description: "When to try again, in seconds", Schema: &huma.Schema{Type: huma.TypeInteger}}
 		}
 		answers[strconv.Itoa(status)] = answer
 	}
 	return answers
-}
-
-// also describes a further answer of success, with the body of the first.
-func also[O any](a *API, text string) *huma.Response {
-	answer := &huma.Response{Description: text}
-	if body, ok := reflect.TypeFor[O]().FieldByName("Body"); ok {
-		schema := a.huma.OpenAPI().Components.Schemas.Schema(body.Type, true, "")
-		answer.Content = map[string]*huma.MediaType{jsonType: {Schema: schema}}
-	}
-	return answer
 }
 
 // callerKey is the context key of the caller.
