@@ -4,8 +4,8 @@ import (
 	"context"
 
 	"switchboard/shared/api"
+	"switchboard/shared/cursor"
 	"switchboard/shared/friendship"
-	"switchboard/shared/problem"
 )
 
 type friendList struct {
@@ -21,8 +21,8 @@ func (h handler) list(ctx context.Context, in *struct {
 	Cursor string `query:"cursor" maxLength:"1000" doc:"nextCursor of the page before, of the same state"`
 }) (*friendList, error) {
 	me := api.Caller(ctx).UserID
-	place := "friends " + me + " " + in.State
-	after, err := h.openCursor(ctx, in.Cursor, place)
+	list := "friends " + me + " " + in.State
+	after, err := cursor.Open(ctx, h.ring, list, in.Cursor)
 	if err != nil {
 		return nil, err
 	}
@@ -35,21 +35,6 @@ func (h handler) list(ctx context.Context, in *struct {
 	for i, f := range friends {
 		out.Body.Items[i] = show(f)
 	}
-	if next != "" {
-		// Sealed for this caller and this state: nobody reads it, changes it or uses it
-		// elsewhere.
-		out.Body.NextCursor, err = h.ring.Seal(ctx, []byte(next), place)
-	}
+	out.Body.NextCursor, err = cursor.Seal(ctx, h.ring, list, next)
 	return out, err
-}
-
-func (h handler) openCursor(ctx context.Context, cursor, place string) (after string, err error) {
-	if cursor == "" {
-		return "", nil
-	}
-	text, err := h.ring.Open(ctx, cursor, place)
-	if err != nil {
-		return "", problem.New(problem.Invalid, "cursor_invalid", "The cursor is not one of ours, or of another list. Leave it out to begin at the start.").Because(err)
-	}
-	return string(text), nil
 }

@@ -3,7 +3,6 @@ package friendship
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"time"
 
 	"switchboard/shared/outbox"
@@ -53,21 +52,10 @@ func CardChanged(user, id string, now time.Time) (*outbox.Entry, error) {
 // Handlers are what delivers the package's news.
 func (r *Registry) Handlers() map[string]outbox.Handler {
 	return map[string]outbox.Handler{
-		kindSync:   handler(r.sync),
-		kindCard:   handler(r.spread),
-		kindGone:   handler(r.leave),
-		kindForget: handler(r.forgetOn),
-	}
-}
-
-// handler reads the data of a kind of news.
-func handler[T any](handle func(context.Context, T) (next any, err error)) outbox.Handler {
-	return func(ctx context.Context, e *outbox.Entry) (any, error) {
-		var data T
-		if err := json.Unmarshal(e.Data, &data); err != nil {
-			return nil, err
-		}
-		return handle(ctx, data)
+		kindSync:   outbox.Reading(r.sync),
+		kindCard:   outbox.Reading(r.spread),
+		kindGone:   outbox.Reading(r.leave),
+		kindForget: outbox.Reading(r.forgetOn),
 	}
 }
 

@@ -26,6 +26,7 @@
 package outbox
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -65,4 +66,16 @@ func New(pk, kind string, data any, id string, now time.Time) (*Entry, error) {
 		Head: storage.Head{PK: pk, ID: documentType + ":" + id, Type: documentType},
 		Kind: kind, Data: text, At: now.UTC(),
 	}, nil
+}
+
+// Reading is a Handler that is given what an entry's data says, in the form that New was
+// given it.
+func Reading[T any](handle func(ctx context.Context, data T) (next any, err error)) Handler {
+	return func(ctx context.Context, e *Entry) (any, error) {
+		var data T
+		if err := json.Unmarshal(e.Data, &data); err != nil {
+			return nil, err
+		}
+		return handle(ctx, data)
+	}
 }
