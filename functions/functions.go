@@ -7,6 +7,7 @@ import (
 	"switchboard/functions/friends"
 	"switchboard/functions/identities"
 	"switchboard/functions/notify"
+	"switchboard/functions/spaces"
 	"switchboard/functions/token"
 	"switchboard/functions/user"
 	"switchboard/shared/function"
@@ -19,6 +20,7 @@ func All() []function.Function {
 		user.Function(),
 		identities.Function(),
 		friends.Function(),
+		spaces.Function(),
 		notify.Function(),
 		about.Function(),
 	}

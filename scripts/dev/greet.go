@@ -36,6 +36,16 @@ Grace finds Ada and asks to be friends; Ada sees it.
   curl -s -X PUT -H "Authorization: Bearer $GRACE" {{.At.Functions}}/api/friends/$ADA
   curl -s -H "Authorization: Bearer $TOKEN" '{{.At.Functions}}/api/friends?state=invited'
 
+Ada opens a club and shares the ID of the group call that her app made; Grace comes in and
+joins the call by a ticket.
+
+  CLUB=$(curl -s -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
+       -d '{"kind":"club","name":"Chess","joinPolicy":"open"}' {{.At.Functions}}/api/spaces | cut -d '"' -f 4)
+  curl -s -X PUT -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
+       -d '{"groupId":"6D1F6F5E-58CD-4A3F-9C1B-2F0D8F4F8C11"}' {{.At.Functions}}/api/spaces/$CLUB/call
+  curl -s -X POST -H "Authorization: Bearer $GRACE" {{.At.Functions}}/api/spaces/$CLUB/join
+  curl -s -X POST -H "Authorization: Bearer $GRACE" {{.At.Functions}}/api/spaces/$CLUB/call/join
+
 Break it: the next call to ACS is throttled, and says for how long.
 
   curl -s -d '{"status":429,"header":{"Retry-After":"7"}}' {{.At.ACS}}/_faults

@@ -29,6 +29,7 @@ type document struct {
 	Detail    string          `json:"detail" doc:"What went wrong and what to do, for people"`
 	RequestID string          `json:"requestId" doc:"Names this request in the service's log"`
 	Errors    []problem.Field `json:"errors,omitempty" nullable:"false" doc:"Every fault of the request"`
+	GroupID   string          `json:"groupId,omitempty" doc:"The ID of the live call, where code is call_live: join that one"`
 
 	header http.Header
 }
@@ -51,6 +52,7 @@ func (a *API) document(ctx context.Context, err error) *document {
 		Detail:    p.Detail,
 		RequestID: RequestID(ctx),
 		Errors:    p.Fields,
+		GroupID:   p.GroupID,
 		header:    http.Header{},
 	}
 	if p.RetryAfter > 0 {

@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -121,7 +122,7 @@ func (b *builder) services(rows []function.Function) (out function.Services, ver
 			return out, nil, err
 		}
 	}
-	out.Identities, out.Handles, out.Friendships = b.people(store, client, out.Ring)
+	b.people(&out, store, client)
 	out.Outbox = &outbox.Consumer{Store: store, Handlers: b.handlers(out), Now: b.Now, Log: b.log}
 	return out, verifier, nil
 }
@@ -130,7 +131,9 @@ func (b *builder) services(rows []function.Function) (out function.Services, ver
 // function notify needs all of them, whichever functions are beside it: programs that
 // read one change feed share it, so that an entry reaches only one of them.
 func (b *builder) handlers(s function.Services) map[string]outbox.Handler {
-	return s.Friendships.Handlers()
+	all := s.Friendships.Handlers()
+	maps.Copy(all, s.Spaces.Handlers())
+	return all
 }
 
 func (b *builder) calling() (*acs.Client, error) {

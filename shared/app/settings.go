@@ -21,6 +21,7 @@ import (
 	"switchboard/shared/function"
 	"switchboard/shared/seal"
 	"switchboard/shared/signin"
+	"switchboard/shared/space"
 	"switchboard/shared/storage"
 )
 
@@ -48,6 +49,15 @@ type environment struct {
 	FriendsLookupRate  string `env:"SWITCHBOARD_FRIENDS_LOOKUPS_PER_MINUTE, default=30"`
 	FriendsInviteRate  string `env:"SWITCHBOARD_FRIENDS_INVITES_PER_MINUTE, default=10"`
 
+	SpacesMax        string `env:"SWITCHBOARD_SPACES_MAX, default=1000"`
+	SpacesMembersMax string `env:"SWITCHBOARD_SPACES_MEMBERS_MAX, default=10000"`
+	SpacesPendingMax string `env:"SWITCHBOARD_SPACES_PENDING_MAX, default=1000"`
+	SpacesInvitesMax string `env:"SWITCHBOARD_SPACES_INVITES_MAX, default=50"`
+	SpacesCallLife   string `env:"SWITCHBOARD_SPACES_CALL_LIFE, default=1h"`
+	SpacesOpens      string `env:"SWITCHBOARD_SPACES_OPENS_BEFORE, default=15m"`
+	SpacesCloses     string `env:"SWITCHBOARD_SPACES_CLOSES_AFTER, default=30m"`
+	SpacesScopes     string `env:"SWITCHBOARD_SPACES_SCOPES, default=voip"`
+
 	Version string `env:"SWITCHBOARD_VERSION, default=dev"`
 }
 
@@ -62,7 +72,14 @@ type settings struct {
 	timeout time.Duration
 	origins []string
 	friends friendship.Limits
+	spaces  spacesSettings
 	version string
+}
+
+type spacesSettings struct {
+	limits              space.Limits
+	life, opens, closes time.Duration
+	scopes              []calling.Scope // of the tokens in join tickets
 }
 
 type acsSettings struct{ connection, endpoint, version string }
@@ -96,6 +113,7 @@ func readSettings(ctx context.Context, env func(string) string, rows []function.
 		timeout: r.duration("SWITCHBOARD_REQUEST_TIMEOUT", e.RequestTimeout, 100*time.Millisecond, time.Minute),
 		origins: r.origins(e.CORSOrigins),
 		friends: r.friends(e),
+		spaces:  r.spaces(e),
 		version: e.Version,
 	}
 	if s.life%time.Minute != 0 {
@@ -228,6 +246,42 @@ func (r *reader) friends(e environment) friendship.Limits {
 			friendship.Invite: r.number("SWITCHBOARD_FRIENDS_INVITES_PER_MINUTE", e.FriendsInviteRate),
 		},
 	}
+}
+
+// spaces reads the limits of spaces and the times of their calls.
+func (r *reader) spaces(e environment) spacesSettings {
+	return spacesSettings{
+		limits: space.Limits{
+			Spaces:  r.number("SWITCHBOARD_SPACES_MAX", e.SpacesMax),
+			Members: r.number("SWITCHBOARD_SPACES_MEMBERS_MAX", e.SpacesMembersMax),
+			Pending: r.number("SWITCHBOARD_SPACES_PENDING_MAX", e.SpacesPendingMax),
+			Invites: r.number("SWITCHBOARD_SPACES_INVITES_MAX", e.SpacesInvitesMax),
+		},
+		life:   r.duration("SWITCHBOARD_SPACES_CALL_LIFE", e.SpacesCallLife, time.Minute, 24*time.Hour),
+		opens:  r.duration("SWITCHBOARD_SPACES_OPENS_BEFORE", e.SpacesOpens, 0, 24*time.Hour),
+		closes: r.duration("SWITCHBOARD_SPACES_CLOSES_AFTER", e.SpacesCloses, 0, 24*time.Hour),
+		scopes: r.scopes("SWITCHBOARD_SPACES_SCOPES", e.SpacesScopes),
+	}
+}
+
+// scopes reads what the tokens for calls may do: to join is among it.
+func (r *reader) scopes(name, text string) []calling.Scope {
+	var scopes []calling.Scope
+	joins := false
+	for part := range strings.SplitSeq(text, ",") {
+		s := calling.Scope(strings.TrimSpace(part))
+		joins = joins || s == calling.VoIP || s == calling.VoIPJoin
+		if !s.Valid() {
+			r.fault(name, "lists something that is no scope")
+			return nil
+		}
+		scopes = append(scopes, s)
+	}
+	if !joins {
+		r.fault(name, "lists neither voip nor voip.join")
+	}
+	slices.Sort(scopes)
+	return slices.Compact(scopes)
 }
 
 func (r *reader) number(name, text string) int {

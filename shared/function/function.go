@@ -18,6 +18,7 @@ import (
 	"switchboard/shared/identity"
 	"switchboard/shared/outbox"
 	"switchboard/shared/seal"
+	"switchboard/shared/space"
 )
 
 // Need is a group of settings that a function cannot work without.
@@ -61,6 +62,7 @@ type Services struct {
 	Identities  *identity.Registry
 	Handles     *handle.Directory
 	Friendships *friendship.Registry
+	Spaces      *space.Registry
 	Outbox      *outbox.Consumer
 	Ring        *seal.Ring // nil where no function needs Sealing and no key is set
 	Teams       Teams

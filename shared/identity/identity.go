@@ -74,9 +74,9 @@ type Config struct {
 	Store    Store
 	Provider Provider
 	Ring     *seal.Ring
-	Clean    func(context.Context, *Record) error    // removes what belongs to an identity elsewhere; may run again
-	News     func(*Record) (storage.Document, error) // tells others what they see of a user now; written together with the change; nil = nothing
-	Default  Want                                    // the token that Ensure asks for with a new identity, so that the first request is warm
+	Clean    func(context.Context, *Record) error      // removes what belongs to an identity elsewhere; may run again
+	News     func(*Record) ([]storage.Document, error) // tells others what they see of a user now; written together with the change; nil = nothing
+	Default  Want                                      // the token that Ensure asks for with a new identity, so that the first request is warm
 	Now      func() time.Time
 	NewID    func() string
 	Log      *slog.Logger
@@ -190,7 +190,9 @@ func (r *Registry) saveAfter(ctx context.Context, rec *Record, was Record) error
 	}
 	var b storage.Batch
 	b.Put(rec)
-	b.Put(news)
+	for _, d := range news {
+		b.Put(d)
+	}
 	return r.Store.Write(ctx, b)
 }
 

@@ -31,9 +31,10 @@ func (w Want) key() string {
 
 // Grant is a token and the identity it is for.
 type Grant struct {
-	CallingID string
-	Scopes    []calling.Scope
-	Token     calling.Token
+	CallingID   string
+	DisplayName string
+	Scopes      []calling.Scope
+	Token       calling.Token
 }
 
 // Token returns a token for the subject, allocating its identity on first use.
@@ -58,7 +59,7 @@ func (r *Registry) Token(ctx context.Context, who Subject, want Want) (Grant, er
 }
 
 func grant(rec *Record, want Want, token calling.Token) Grant {
-	return Grant{CallingID: rec.CallingID, Scopes: want.Scopes, Token: token}
+	return Grant{CallingID: rec.CallingID, DisplayName: rec.Profile.DisplayName, Scopes: want.Scopes, Token: token}
 }
 
 // erased refuses a request that came before the identity was erased: it must

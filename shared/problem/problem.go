@@ -86,6 +86,7 @@ type Error struct {
 	Detail     string        // a sentence a person can act on; no secrets, no upstream text
 	Fields     []Field       // every fault found, for Invalid
 	RetryAfter time.Duration // when it is worth trying again, where known; rounded up to seconds
+	GroupID    string        // of the live call, where another cannot be begun: clients join that one
 	Challenge  string        // WWW-Authenticate value, for Unauthenticated and Forbidden
 	Cause      error         // for the log only
 }
