@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -71,7 +72,7 @@ func (e expectation) toward(friendGets, askedGets, invitedGets, blockerGets, blo
 // matrix has a row for every operation of every function. A new operation
 // without one fails TestAuthorisation.
 var matrix = map[string]struct {
-	path, body string // with {mine}: the caller's calling identity, {joseph}: Joseph's user id, {invite}: a code of his
+	path, body string // with {mine}: the caller's calling identity, {joseph}: Joseph's user id, {invite}: a code of his; for the others see clubs
 	headers    []string
 	want       expectation
 }{
@@ -101,6 +102,27 @@ var matrix = map[string]struct {
 	"accept-invite":        {path: "/api/friends/invites/{invite}/accept", want: signedIn(404, 200, 200).toward(200, 200, 200, 409, 404)},
 	"revoke-invite":        {path: "/api/friends/invites/{invite}/revoke", want: signedIn(204, 204, 204)},
 	"issue-identity-token": {path: "/api/identities/x/token", want: signedIn(403, 403, 200)},
+
+	// The club is for the invited only, but where a caller's kind says otherwise.
+	"create-space":        {path: "/api/spaces", body: `{"kind":"club","name":"x"}`, want: signedIn(404, 201, 201)},
+	"list-spaces":         {path: "/api/spaces", want: signedIn(200, 200, 200)},
+	"get-space":           {path: "/api/spaces/{club}", want: signedIn(404, 404, 404).standing(200, 200, 200, 200, 200, 200, 404)},
+	"update-space":        {path: "/api/spaces/{club}", body: `{"name":"x"}`, want: signedIn(404, 404, 404).standing(403, 403, 403, 403, 200, 200, 404)},
+	"delete-space":        {path: "/api/spaces/{club}", want: signedIn(404, 404, 404).standing(403, 403, 403, 403, 403, 204, 404)},
+	"join-space":          {path: "/api/spaces/{club}/join", want: signedIn(404, 404, 404).standing(200, 200, 200, 200, 200, 200, 404)},
+	"list-members":        {path: "/api/spaces/{club}/members", want: signedIn(404, 404, 404).standing(403, 403, 403, 200, 200, 200, 404)},
+	"get-member":          {path: "/api/spaces/{club}/members/{linus}", want: signedIn(404, 404, 404).standing(403, 403, 403, 200, 200, 200, 404)},
+	"put-member":          {path: "/api/spaces/{club}/members/{outsider}", body: `{"role":"banned"}`, want: signedIn(404, 404, 404).standing(403, 403, 403, 403, 200, 200, 404)},
+	"delete-member":       {path: "/api/spaces/{club}/members/{outsider}", want: signedIn(404, 404, 404).standing(403, 403, 403, 403, 204, 204, 404)},
+	"create-space-invite": {path: "/api/spaces/{club}/invites", want: signedIn(404, 404, 404).standing(403, 403, 403, 403, 201, 201, 404)},
+	"list-space-invites":  {path: "/api/spaces/{club}/invites", want: signedIn(404, 404, 404).standing(403, 403, 403, 403, 200, 200, 404)},
+	"revoke-space-invite": {path: "/api/spaces/{club}/invites/{code}/revoke", want: signedIn(404, 404, 404).standing(403, 403, 403, 403, 204, 204, 404)},
+	"accept-space-invite": {path: "/api/spaces/invites/{code}/accept", want: signedIn(404, 200, 200).standing(200, 200, 200, 200, 200, 200, 404)},
+	"share-call":          {path: "/api/spaces/{club}/call", body: `{"groupId":"` + groupID + `"}`, want: signedIn(404, 404, 404).standing(403, 403, 403, 200, 200, 200, 404)},
+	"start-call":          {path: "/api/spaces/{club}/call", want: signedIn(404, 404, 404).standing(403, 403, 403, 200, 200, 200, 404)},
+	"get-call":            {path: "/api/spaces/{club}/call", want: signedIn(404, 404, 404).standing(403, 403, 403, 200, 200, 200, 404)},
+	"end-call":            {path: "/api/spaces/{club}/call", want: signedIn(404, 404, 404).standing(403, 403, 403, 403, 204, 204, 404)},
+	"join-call":           {path: "/api/spaces/{club}/call/join", want: signedIn(404, 404, 404).standing(403, 403, 403, 200, 200, 200, 404)},
 }
 
 func TestAuthorisation(t *testing.T) {
@@ -108,6 +130,7 @@ func TestAuthorisation(t *testing.T) {
 		"SWITCHBOARD_FRIENDS_INVITES_PER_MINUTE": "1000", // Joseph's, who comes back again and again
 	})
 	elsewhereURL := trusting(t, b, "api://other")
+	clubs := newClubs(b)
 
 	for id, op := range operations(t, b) {
 		row, ok := matrix[id]
@@ -122,7 +145,11 @@ func TestAuthorisation(t *testing.T) {
 				if strings.Contains(path, "joseph") || strings.Contains(path, "{invite}") {
 					path = toJoseph(t, b, path, client, who)
 				}
+				path = clubs.fill(t, path, client, who)
 				answer := client.Do(op.method, path, row.body, row.headers...)
+				if op.method != http.MethodGet && answer.Status < 300 {
+					clubs.forget(id, who)
+				}
 				if answer.Status != row.want[who] {
 					t.Errorf("status %d, want %d: %s", answer.Status, row.want[who], answer.Body)
 				}
@@ -180,12 +207,10 @@ func trusting(t *testing.T, b *testbed.Bed, audience string) string {
 }
 
 // caller returns a client of the kind and its calling identity, after it has
-// put the world in order: mallory is unknown, the identity x exists. The
-// administrator has a mapping, too.
+// put the world in order: the stranger is unknown, and the identity x exists for the
+// administrator, who has a mapping, too.
 func caller(t *testing.T, b *testbed.Bed, who, elsewhereURL string) (testbed.Client, string) {
 	t.Helper()
-	b.As("mallory").Do("DELETE", "/api/user", "").Want(http.StatusNoContent)
-	b.As("ada", signin.RoleAdmin).Do("PUT", "/api/identities/x", `{"kind":"bot"}`)
 	mapped := func(c testbed.Client) (testbed.Client, string) {
 		a := c.Do("POST", "/api/user", "")
 		return c, a.Text("communicationUserId")
@@ -206,12 +231,17 @@ func caller(t *testing.T, b *testbed.Bed, who, elsewhereURL string) (testbed.Cli
 	case scopeless:
 		user.Token = minted(t, b, localoidc.Grant{User: "grace", Roles: []string{}, Life: time.Hour})
 	case stranger:
-		return b.As("mallory"), "8:acs:x"
+		mallory := b.As("mallory")
+		mallory.Do("DELETE", "/api/user", "").Want(http.StatusNoContent)
+		return mallory, "8:acs:x"
 	case member:
 		return mapped(user)
 	case admin:
-		return mapped(b.As("ada", signin.RoleAdmin))
-	case friend, asked, invited, blocker, blocked:
+		ada := b.As("ada", signin.RoleAdmin)
+		ada.Do("PUT", "/api/identities/x", `{"kind":"bot"}`)
+		return mapped(ada)
+	}
+	if slices.Contains(related, who) || slices.Contains(standings, who) {
 		return mapped(user)
 	}
 	return user, "8:acs:x"
@@ -287,8 +317,14 @@ func TestDescription(t *testing.T) {
 					t.Errorf("%s %s: %s is described as %v", method, path, status, got)
 				}
 			}
-			if created, ok := responses["201"].(map[string]any); ok && created["content"] == nil {
-				t.Errorf("%s %s: 201 is described without its body", method, path)
+			if created, ok := responses["201"].(map[string]any); ok {
+				if created["content"] == nil {
+					t.Errorf("%s %s: 201 is described without its body", method, path)
+				}
+				existing, _ := responses["200"].(map[string]any) // the same, made before
+				if existing != nil && (!reflect.DeepEqual(existing["content"], created["content"]) || !reflect.DeepEqual(existing["headers"], created["headers"])) {
+					t.Errorf("%s %s: 200 is described otherwise than 201", method, path)
+				}
 			}
 			if _, ok := responses["422"]; ok {
 				t.Errorf("%s %s: describes 422, which is never answered", method, path)
