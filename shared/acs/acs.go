@@ -32,15 +32,22 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+
+	"switchboard/shared/upstream"
 )
 
 // DefaultAPIVersion is asked for when Options.APIVersion is empty.
 const DefaultAPIVersion = "2023-10-01"
+
+// maxAnswer is how much of an answer is read, in bytes, unpacked. The largest
+// that the API gives is a token of two kilobytes.
+const maxAnswer = 64 << 10
 
 // entraScope is the scope of an Entra token for ACS. Its double slash is part
 // of the name (Azure SDKs, package communication-common).
@@ -90,7 +97,7 @@ func NewClient(endpoint string, cred azcore.TokenCredential, opts *Options) (*Cl
 	if cred == nil {
 		return nil, errors.New("acs: a credential is needed")
 	}
-	bearer := runtime.NewBearerTokenPolicy(credential{cred}, []string{entraScope}, &policy.BearerTokenOptions{
+	bearer := runtime.NewBearerTokenPolicy(upstream.Credential{TokenCredential: cred}, []string{entraScope}, &policy.BearerTokenOptions{
 		InsecureAllowCredentialWithHTTP: true, // newClient admits http on loopback only
 	})
 	return newClient(endpoint, bearer, nil, opts.withDefaults())
@@ -99,9 +106,9 @@ func NewClient(endpoint string, cred azcore.TokenCredential, opts *Options) (*Cl
 // newClient makes a client. Tokens made under an access key end with it, so the
 // key is part of the resource's name.
 func newClient(endpoint string, authorize policy.Policy, key []byte, o Options) (*Client, error) {
-	base, err := parseEndpoint(endpoint)
+	base, err := upstream.ParseEndpoint(endpoint)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("acs: %w", err)
 	}
 	pipeline := runtime.NewPipeline("switchboard/acs", "v1", runtime.PipelineOptions{
 		APIVersion: runtime.APIVersionOptions{Name: "api-version", Location: runtime.APIVersionLocationQueryParam},
@@ -132,11 +139,11 @@ func (o *Options) withDefaults() Options {
 	if c.APIVersion == "" {
 		c.APIVersion = DefaultAPIVersion
 	}
-	if c.Transport == nil {
-		c.Transport = newTransport()
-	}
-	c.Transport = bounded{c.Transport}
+	c.Transport = upstream.Bounded(c.Transport, maxAnswer)
 	c.Logging.IncludeBody = false
-	c.Retry = retryDefaults(c.Retry)
+	c.Retry = upstream.WithDefaults(c.Retry, policy.RetryOptions{
+		MaxRetries: 3, TryTimeout: 900 * time.Millisecond,
+		RetryDelay: 100 * time.Millisecond, MaxRetryDelay: 2 * time.Second,
+	})
 	return c
 }

@@ -3,8 +3,6 @@ package acs
 import (
 	"encoding/base64"
 	"errors"
-	"net/netip"
-	"net/url"
 	"strings"
 )
 
@@ -30,27 +28,4 @@ func parseConnectionString(s string) (endpoint string, key []byte, err error) {
 		return "", nil, errors.New("acs: the accesskey of the connection string is not base64; copy it whole, with the = at its end")
 	}
 	return endpoint, key, nil
-}
-
-// parseEndpoint checks an endpoint and returns it without a path or a default
-// port: signatures cover the host as it is sent, and a default port is not.
-func parseEndpoint(endpoint string) (string, error) {
-	u, err := url.Parse(endpoint)
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "" {
-		return "", errors.New("acs: the endpoint must be a URL without a path, such as https://<name>.communication.azure.com/")
-	}
-	switch {
-	case u.Scheme == "https":
-		u.Host = strings.TrimSuffix(u.Host, ":443")
-	case u.Scheme == "http" && isLoopback(u.Hostname()):
-		u.Host = strings.TrimSuffix(u.Host, ":80")
-	default:
-		return "", errors.New("acs: the endpoint must begin with https://; http is for loopback hosts only")
-	}
-	return u.Scheme + "://" + strings.ToLower(u.Host), nil
-}
-
-func isLoopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
 }

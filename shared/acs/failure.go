@@ -5,23 +5,20 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 
 	"switchboard/shared/calling"
 	"switchboard/shared/problem"
+	"switchboard/shared/upstream"
 )
 
 // refused turns an answer that is no success into an error.
 func (call operation) refused(resp *http.Response) error {
 	cause := refusal{call.name, resp.StatusCode, errorCode(resp)}
-	wait, _ := retryAfter(resp, time.Now())
+	wait, _ := upstream.RetryAfter(resp, time.Now())
 	status := resp.StatusCode
 	switch {
 	case cause.code == "IdentityNotOwned":
@@ -52,14 +49,14 @@ func (call operation) unanswered(ctx context.Context, err error) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return fmt.Errorf("acs: %s: %w", call.name, context.Canceled)
 	}
-	cause := fmt.Errorf("acs: %s: %s", call.name, connectionFault(err))
+	cause := fmt.Errorf("acs: %s: %s", call.name, upstream.Fault(err))
 	switch {
-	case isTimeout(err):
+	case upstream.IsTimeout(err):
 		return problem.New(problem.UpstreamTimeout, "calling_timeout",
 			"The calling service did not answer in time. Try again.").Because(cause)
-	case isDial(err): // also that of the token service behind a credential
+	case upstream.IsDial(err): // also that of the token service behind a credential
 		return unavailable().Because(cause)
-	case isCredential(err):
+	case upstream.IsCredential(err):
 		return misconfigured().Because(cause)
 	default:
 		return failed().Because(cause)
@@ -110,8 +107,7 @@ func (r refusal) isMisconfiguration() bool {
 	return r.code == "UnsupportedApiVersion"
 }
 
-// errorCode reads the code of an error body, {"error":{"code":…}}. It gives ""
-// for whatever is not a plain word, so that no foreign text reaches the log.
+// errorCode reads the code of an error body, {"error":{"code":…}}, or gives "".
 func errorCode(resp *http.Response) string {
 	var body struct {
 		Error struct {
@@ -119,70 +115,8 @@ func errorCode(resp *http.Response) string {
 		} `json:"error"`
 	}
 	payload, err := runtime.Payload(resp)
-	if err != nil || json.Unmarshal(payload, &body) != nil || len(body.Error.Code) > 64 {
+	if err != nil || json.Unmarshal(payload, &body) != nil {
 		return ""
 	}
-	for _, r := range body.Error.Code {
-		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') {
-			return ""
-		}
-	}
-	return body.Error.Code
+	return upstream.Word(body.Error.Code)
 }
-
-// connectionFault describes a transport error without the text of errors that
-// may quote the request or the answer.
-func connectionFault(err error) string {
-	if network, ok := errors.AsType[*net.OpError](err); ok {
-		return network.Error()
-	}
-	if dns, ok := errors.AsType[*net.DNSError](err); ok {
-		return dns.Error()
-	}
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		return "no answer in time"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "the connection was closed"
-	}
-	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(inner) {
-		err = inner
-	}
-	return fmt.Sprintf("no answer (%T)", err)
-}
-
-func isTimeout(err error) bool {
-	network, ok := errors.AsType[net.Error](err)
-	return errors.Is(err, context.DeadlineExceeded) || ok && network.Timeout()
-}
-
-// isDial reports whether no connection came about, so that nothing was sent.
-func isDial(err error) bool {
-	if network, ok := errors.AsType[*net.OpError](err); ok {
-		return network.Op == "dial" || network.Op == "proxyconnect"
-	}
-	_, ok := errors.AsType[*net.DNSError](err)
-	return ok
-}
-
-func isCredential(err error) bool {
-	_, ok := errors.AsType[credentialError](err)
-	return ok
-}
-
-// credential marks the failures of an Entra credential, which would otherwise
-// look like those of the network.
-type credential struct{ azcore.TokenCredential }
-
-func (c credential) GetToken(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
-	token, err := c.TokenCredential.GetToken(ctx, o)
-	if err != nil {
-		return token, credentialError{err}
-	}
-	return token, nil
-}
-
-type credentialError struct{ err error }
-
-func (e credentialError) Error() string { return "no Entra token: " + e.err.Error() }
-func (e credentialError) Unwrap() error { return e.err }

@@ -4,13 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"mime"
-	"net/http"
 	"slices"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+
+	"switchboard/shared/upstream"
 )
 
 // operation is one call of the API.
@@ -31,7 +31,7 @@ type operation struct {
 func (c *Client) do(ctx context.Context, call operation, answer any) error {
 	retry := c.retry
 	retry.TryTimeout = max(retry.TryTimeout, call.leastTry)
-	req, err := c.request(withPatience(ctx, retry), call)
+	req, err := c.request(upstream.WithPatience(ctx, retry), call)
 	if err != nil {
 		return err
 	}
@@ -45,10 +45,7 @@ func (c *Client) do(ctx context.Context, call operation, answer any) error {
 	if answer == nil {
 		return nil
 	}
-	if !isJSON(resp.Header) {
-		return call.nonsense("the answer is not JSON")
-	}
-	body, err := runtime.Payload(resp)
+	body, err := upstream.Payload(resp)
 	if err == nil {
 		err = json.Unmarshal(body, answer)
 	}
@@ -74,9 +71,4 @@ func (c *Client) request(ctx context.Context, call operation) (*policy.Request, 
 		req.Raw().Header.Set("Content-Type", "application/json")
 	}
 	return req, err
-}
-
-func isJSON(h http.Header) bool {
-	mediaType, _, err := mime.ParseMediaType(h.Get("Content-Type"))
-	return err == nil && mediaType == "application/json"
 }

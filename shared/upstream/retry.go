@@ -1,6 +1,7 @@
-package acs
+package upstream
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"net/http"
@@ -15,19 +16,16 @@ import (
 // sense.
 const shortestTry = 50 * time.Millisecond
 
-func retryDefaults(o policy.RetryOptions) policy.RetryOptions {
-	if o.MaxRetries == 0 {
-		o.MaxRetries = 3
-	}
-	if o.TryTimeout == 0 {
-		o.TryTimeout = 900 * time.Millisecond
-	}
-	if o.RetryDelay == 0 {
-		o.RetryDelay = 100 * time.Millisecond
-	}
-	if o.MaxRetryDelay == 0 {
-		o.MaxRetryDelay = 2 * time.Second
-	} else if o.MaxRetryDelay < 0 { // to azcore: no limit
+// WithDefaults returns o with what is unset taken from d, and without a
+// ShouldRetry: that is the business of each operation. A MaxRetryDelay below
+// zero is no limit, as in azcore.
+func WithDefaults(o, d policy.RetryOptions) policy.RetryOptions {
+	o.ShouldRetry = nil
+	o.MaxRetries = cmp.Or(o.MaxRetries, d.MaxRetries)
+	o.TryTimeout = cmp.Or(o.TryTimeout, d.TryTimeout)
+	o.RetryDelay = cmp.Or(o.RetryDelay, d.RetryDelay)
+	o.MaxRetryDelay = cmp.Or(o.MaxRetryDelay, d.MaxRetryDelay)
+	if o.MaxRetryDelay < 0 {
 		o.MaxRetryDelay = math.MaxInt64
 	}
 	if o.StatusCodes == nil {
@@ -39,18 +37,23 @@ func retryDefaults(o policy.RetryOptions) policy.RetryOptions {
 	return o
 }
 
-// withPatience makes azcore's retry policy look at the deadline of ctx. On its
+// WithPatience makes azcore's retry policy look at the deadline of ctx. On its
 // own the policy sleeps until the deadline and then reports nothing but the
 // deadline; here it gives up as soon as the wait and another try would not
 // fit, so that the caller has the answer, and its Retry-After, at once.
-func withPatience(ctx context.Context, o policy.RetryOptions) context.Context {
-	tries := 0
+//
+// Where o.ShouldRetry is set, it can only forbid a retry: OnlyIfUnserved does.
+func WithPatience(ctx context.Context, o policy.RetryOptions) context.Context {
+	tries, may := 0, o.ShouldRetry
 	o.ShouldRetry = func(resp *http.Response, err error) bool {
 		tries++
+		if may != nil && !may(resp, err) {
+			return false
+		}
 		if err == nil && !runtime.HasStatusCode(resp, o.StatusCodes...) {
 			return false
 		}
-		wait, told := retryAfter(resp, time.Now())
+		wait, told := RetryAfter(resp, time.Now())
 		if !told {
 			wait = longestBackoff(o, tries)
 		}
@@ -63,6 +66,17 @@ func withPatience(ctx context.Context, o policy.RetryOptions) context.Context {
 	return policy.WithRetryOptions(ctx, o)
 }
 
+// OnlyIfUnserved is a ShouldRetry for calls that are not idempotent: it lets a
+// call be repeated only where the service did not take it, because no
+// connection came about or because it was throttled. After a lost answer or a
+// 5xx nobody knows.
+func OnlyIfUnserved(resp *http.Response, err error) bool {
+	if err != nil {
+		return IsDial(err)
+	}
+	return resp.StatusCode == http.StatusTooManyRequests
+}
+
 // longestBackoff is the most that azcore waits after so many tries: the delay
 // doubles, and its jitter adds up to three tenths.
 func longestBackoff(o policy.RetryOptions, tries int) time.Duration {
@@ -70,10 +84,10 @@ func longestBackoff(o policy.RetryOptions, tries int) time.Duration {
 	return time.Duration(min(delay, float64(o.MaxRetryDelay)))
 }
 
-// retryAfter reads when the service wants to be asked again, from the headers
+// RetryAfter reads when the service wants to be asked again, from the headers
 // that azcore honours, in its order: two in milliseconds, then Retry-After in
 // seconds or as a date (RFC 9110, section 10.2.3).
-func retryAfter(resp *http.Response, now time.Time) (wait time.Duration, told bool) {
+func RetryAfter(resp *http.Response, now time.Time) (wait time.Duration, told bool) {
 	if resp == nil {
 		return 0, false
 	}

@@ -1,4 +1,4 @@
-package acs
+package upstream
 
 import (
 	"net/http"
@@ -7,13 +7,9 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 )
 
-// maxAnswer is how much of an answer is read, in bytes, unpacked. The largest
-// that the API gives is a token of two kilobytes.
-const maxAnswer = 64 << 10
-
-// newTransport returns the transport of production. It follows no redirects:
-// the API has none, and one would carry tokens to wherever it points.
-func newTransport() policy.Transporter {
+// NewTransport returns the transport of production. It follows no redirects:
+// the services have none, and one would carry tokens to wherever it points.
+func NewTransport() policy.Transporter {
 	return &http.Client{
 		Transport: &http.Transport{
 			Proxy:               http.ProxyFromEnvironment,
@@ -28,13 +24,24 @@ func newTransport() policy.Transporter {
 	}
 }
 
-// bounded cuts answers off at maxAnswer, with an error.
-type bounded struct{ next policy.Transporter }
+// Bounded returns a transport whose answers end, with an error, after so many
+// bytes, unpacked. A nil transport stands for NewTransport.
+func Bounded(next policy.Transporter, limit int64) policy.Transporter {
+	if next == nil {
+		next = NewTransport()
+	}
+	return bounded{next, limit}
+}
+
+type bounded struct {
+	next  policy.Transporter
+	limit int64
+}
 
 func (b bounded) Do(r *http.Request) (*http.Response, error) {
 	resp, err := b.next.Do(r)
 	if err == nil {
-		resp.Body = http.MaxBytesReader(nil, resp.Body, maxAnswer)
+		resp.Body = http.MaxBytesReader(nil, resp.Body, b.limit)
 	}
 	return resp, err
 }
