@@ -3,6 +3,7 @@ package upstream
 import (
 	"cmp"
 	"context"
+	"errors"
 	"math"
 	"net/http"
 	"strconv"
@@ -40,14 +41,15 @@ func WithDefaults(o, d policy.RetryOptions) policy.RetryOptions {
 // WithPatience makes azcore's retry policy look at the deadline of ctx. On its
 // own the policy sleeps until the deadline and then reports nothing but the
 // deadline; here it gives up as soon as the wait and another try would not
-// fit, so that the caller has the answer, and its Retry-After, at once.
+// fit, so that the caller has the answer, and its Retry-After, at once. Nor is
+// an answer asked for again that was too long.
 //
 // Where o.ShouldRetry is set, it can only forbid a retry: OnlyIfUnserved does.
 func WithPatience(ctx context.Context, o policy.RetryOptions) context.Context {
 	tries, may := 0, o.ShouldRetry
 	o.ShouldRetry = func(resp *http.Response, err error) bool {
 		tries++
-		if may != nil && !may(resp, err) {
+		if _, endless := errors.AsType[*http.MaxBytesError](err); endless || may != nil && !may(resp, err) {
 			return false
 		}
 		if err == nil && !runtime.HasStatusCode(resp, o.StatusCodes...) {
