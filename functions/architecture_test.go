@@ -70,7 +70,7 @@ func within(pkg string, folders ...string) bool {
 
 // laptop is what belongs to tests and the laptop: never in what is deployed.
 var laptop = []string{
-	"shared/local", "shared/localacs", "shared/localcosmos", "shared/localoidc",
+	"shared/local", "shared/localacs", "shared/localcosmos", "shared/localgraph", "shared/localoidc",
 	"shared/faults", "shared/testbed", "shared/hosting/hostingtest",
 }
 
@@ -85,7 +85,7 @@ var owners = map[string][]string{
 	"github.com/zitadel/oidc":                                 {"shared/localoidc"},
 	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault": {"shared/seal"},
 	"github.com/microsoftgraph/msgraph-sdk-go":                {},
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity":        {"shared/app"},
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity":        {"shared/app", "shared/entra"}, // app: the default chain alone
 	"github.com/sethvargo/go-envconfig":                       {"shared/app"},
 }
 
@@ -128,6 +128,8 @@ var wire = map[string][]string{
 	"AWS_LAMBDA_RUNTIME_API":       {"shared/hosting"},
 	"x-ms-documentdb-partitionkey": {"shared/storage", "shared/localcosmos"},
 	"cosmosDBTrigger":              {"shared/hosting"},
+	"/onlineMeetings":              {"shared/graph", "shared/localgraph"},
+	"/calendarView":                {"shared/graph", "shared/localgraph"},
 }
 
 func TestOnePackageKnowsEachProtocol(t *testing.T) {
