@@ -4,11 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
-
-	"switchboard/shared/problem"
 )
 
 // The permissions of the operations on calendars. For the application they open
@@ -20,13 +16,6 @@ const (
 
 // preferUTC has times in answers written in UTC.
 const preferUTC = `outlook.timezone="UTC"`
-
-// How much a calendar view may hold: pages of this many events, and so many
-// pages.
-const (
-	pageSize = "50"
-	maxPages = 20
-)
 
 // CreateEvent makes an event in the user's calendar and invites its people by
 // mail. transactionID, a text of the caller's that is unique for the user, lets
@@ -116,36 +105,10 @@ func (u *User) DeleteEvent(ctx context.Context, id string) error {
 //
 // More than a thousand entries are a *problem.Error of code calendar_too_full.
 func (u *User) CalendarView(ctx context.Context, from, to time.Time) ([]Event, error) {
-	const view = "get calendar view"
-	path := join(u.path, "/calendarView?startDateTime="+query(from.UTC().Format(time.RFC3339))+"&endDateTime="+query(to.UTC().Format(time.RFC3339))+
-		"&$select="+eventFields+"&$orderby=start/dateTime&$top="+pageSize)
-	var events []Event
-	for range maxPages {
-		call := operation{name: view, method: http.MethodGet, path: path, prefer: preferUTC, want: []int{http.StatusOK}, permission: readCalendars}
-		var page struct {
-			Value []wireEvent `json:"value"`
-			Next  string      `json:"@odata.nextLink"`
-		}
-		if _, err := u.do(ctx, call, &page); err != nil {
-			return nil, err
-		}
-		for _, w := range page.Value {
-			e, err := w.event(call)
-			if err != nil {
-				return nil, err
-			}
-			events = append(events, e)
-		}
-		if page.Next == "" {
-			return events, nil
-		}
-		next, ours := strings.CutPrefix(page.Next, u.endpoint+"/v1.0/") // the token must not follow it to somewhere else
-		if _, err := url.Parse(page.Next); err != nil || !ours {
-			return nil, call.nonsense("the next page is at no address of Graph")
-		}
-		path = "/" + next
-	}
-	return nil, problem.New(problem.Invalid, "calendar_too_full", "The calendar has more than a thousand entries in that time. Ask for a shorter one.")
+	call := operation{name: "get calendar view", method: http.MethodGet, prefer: preferUTC, want: []int{http.StatusOK}, permission: readCalendars}
+	call.path = join(u.path, "/calendarView?"+between("startDateTime", from, "endDateTime", to)+
+		"&$select="+eventFields+"&$orderby=start/dateTime&$top=50")
+	return pages(ctx, u.caller, call, wireEvent.event)
 }
 
 // AllowedProviders returns the online meeting providers of the user's calendar.
