@@ -1,6 +1,7 @@
 package entra_test
 
 import (
+	"encoding/base64"
 	"io"
 	"net/http"
 	"testing"
@@ -50,5 +51,30 @@ func TestThroughGraph(t *testing.T) {
 	injector.Add(answer(400, map[string]any{"error": "invalid_grant", "suberror": "consent_required"}))
 	if err := ask("grace"); !problem.Is(err, problem.Forbidden) || calls != 3 {
 		t.Errorf("%v after %d calls", err, calls)
+	}
+}
+
+// TestAUserIsChallenged: Graph wants to know more of the user than the token
+// tells (continuous access evaluation); so does Entra, and the user is told.
+func TestAUserIsChallenged(t *testing.T) {
+	const claims = `{"access_token":{"acrs":{"essential":true,"value":"c1"}}}`
+	a, authority, injector := app(t, withSecret())
+	opts := &graph.Options{OnBehalfOf: a.OnBehalfOf}
+	opts.Transport = faults.Transport{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		injector.Add(answer(400, map[string]any{"error": "interaction_required", "claims": claims}))
+		w.Header().Set("WWW-Authenticate", `Bearer realm="", error="insufficient_claims", claims="`+base64.StdEncoding.EncodeToString([]byte(claims))+`"`)
+		w.WriteHeader(http.StatusUnauthorized)
+	})}
+	client, err := graph.New(graph.DefaultEndpoint, a, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, err := client.OnBehalfOf(userToken(t, jwt.MapClaims{"tid": tenant, "oid": "ada", "scp": "s", "exp": time.Now().Add(time.Hour).Unix()}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = user.Meeting(t.Context(), "1")
+	if p := problem.From(err); p.Code != "entra_sign_in_needed" || p.Challenge == "" || len(authority.forms) != 1 {
+		t.Errorf("%v after %d tokens", err, len(authority.forms))
 	}
 }

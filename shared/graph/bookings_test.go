@@ -65,6 +65,15 @@ func TestAppointments(t *testing.T) {
 	wantProblem(t, "an unknown business", err, problem.Upstream, "graph_refused")
 }
 
+func TestBadAppointments(t *testing.T) {
+	for _, body := range []string{`{}`, `{"id":"1"}`, `{"id":"1","startDateTime":{"dateTime":"` + leak + `","timeZone":"UTC"}}`, `null`, `{"value":[{}]}`} {
+		client, _, injector := behind(t, nil)
+		injector.Add(saysJSON(http.StatusCreated, body))
+		_, err := client.CreateAppointment(t.Context(), "clinic", graph.NewAppointment{Start: start, End: end})
+		wantProblem(t, body, err, problem.Upstream, "graph_failed")
+	}
+}
+
 func TestNoBusinessNoRequest(t *testing.T) {
 	client, _, injector := behind(t, nil)
 	_, create := client.CreateAppointment(t.Context(), "", graph.NewAppointment{})

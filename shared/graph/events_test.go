@@ -16,6 +16,8 @@ import (
 )
 
 const (
+	preferBoth = `include-unknown-enum-members, outlook.timezone="UTC"`
+
 	eventSelect = "?$select=id,subject,start,end,isAllDay,isCancelled,isOrganizer,organizer,responseStatus," +
 		"isOnlineMeeting,onlineMeetingProvider,onlineMeeting,iCalUId,seriesMasterId,webLink"
 
@@ -52,8 +54,8 @@ func TestCreateEvent(t *testing.T) {
 		"start":{"dateTime":"2026-11-22T14:30:00","timeZone":"UTC"},"end":{"dateTime":"2026-11-22T15:00:00","timeZone":"UTC"},
 		"attendees":[{"emailAddress":{"address":"patient@example.com","name":"P"},"type":"required"},{"emailAddress":{"address":"nurse@contoso.com"},"type":"optional"}],
 		"isOnlineMeeting":true,"onlineMeetingProvider":"teamsForBusiness","transactionId":"7E163156"}`)
-	if want := []string{"include-unknown-enum-members", `outlook.timezone="UTC"`}; !slices.Equal(sent.header.Values("Prefer"), want) {
-		t.Errorf("preferred %q, want %q", sent.header.Values("Prefer"), want)
+	if got := sent.header.Values("Prefer"); !slices.Equal(got, []string{preferBoth}) {
+		t.Errorf("preferred %q, want %q", got, preferBoth)
 	}
 	if _, err := user.CreateEvent(t.Context(), "plain", graph.NewEvent{Subject: "S", Start: start, End: end, HideInvitees: true}); err != nil {
 		t.Fatal(err)
@@ -149,7 +151,7 @@ func TestCalendarView(t *testing.T) {
 		t.Errorf("%d requests for two pages", n)
 	}
 	for _, r := range service.asked {
-		if !slices.Contains(r.header.Values("Prefer"), `outlook.timezone="UTC"`) {
+		if r.header.Get("Prefer") != preferBoth {
 			t.Errorf("%s does not ask for UTC", r.line)
 		}
 	}
@@ -238,4 +240,27 @@ func TestNoIDNoRequestForEvents(t *testing.T) {
 	if calls := injector.Calls(); len(calls) != 0 {
 		t.Errorf("requests were made: %q", calls)
 	}
+}
+
+// FuzzAnswers: whatever Graph answers is an event with an id, or a problem.
+func FuzzAnswers(f *testing.F) {
+	for _, seed := range []string{eventJSON, `{"value":[` + eventJSON + `]}`, meetingJSON, eventAt("a", "2026-10-25T02:30:00+25:00"), `{"value":[null],"@odata.nextLink":"https://graph.microsoft.com/v1.0/%"}`, `[`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		client, _, injector := behind(t, nil)
+		injector.Add(saysJSON(http.StatusOK, body))
+		event, err := client.User(organizer).Event(t.Context(), "1")
+		if _, ok := errors.AsType[*problem.Error](err); ok == (event.ID != "") {
+			t.Errorf("an event %+v, %v", event, err)
+		}
+		meeting, err := client.User(organizer).Meeting(t.Context(), "1")
+		if _, ok := errors.AsType[*problem.Error](err); ok == (meeting.ID != "") {
+			t.Errorf("a meeting %+v, %v", meeting, err)
+		}
+		events, err := client.User(organizer).CalendarView(t.Context(), start, end)
+		if _, ok := errors.AsType[*problem.Error](err); ok && events != nil || !ok && err != nil {
+			t.Errorf("events %+v, %v", events, err)
+		}
+	})
 }

@@ -92,10 +92,11 @@ func (c caller) request(ctx context.Context, call operation) (*policy.Request, e
 	}
 	header := req.Raw().Header
 	header.Set("Accept", "application/json")
-	header.Set("Prefer", "include-unknown-enum-members")
+	preferred := "include-unknown-enum-members" // else values newer than v1.0's first read unknownFutureValue
 	if call.prefer != "" {
-		header.Add("Prefer", call.prefer)
+		preferred += ", " + call.prefer
 	}
+	header.Set("Prefer", preferred)
 	if call.body == nil {
 		return req, nil
 	}

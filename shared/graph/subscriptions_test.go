@@ -111,9 +111,10 @@ func TestBadSubscriptions(t *testing.T) {
 	injector.Record()
 	_, create := client.CreateSubscription(ctx, graph.NewSubscription{Resource: graph.UserEvents(""), Expires: expires})
 	_, renew = client.RenewSubscription(ctx, "", expires)
-	for name, err := range map[string]error{"create": create, "renew": renew, "reauthorize": client.ReauthorizeSubscription(ctx, ""), "delete": client.DeleteSubscription(ctx, "")} {
+	_, never := client.RenewSubscription(ctx, "1", time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC))
+	for name, err := range map[string]error{"create": create, "renew": renew, "renew for ever": never, "reauthorize": client.ReauthorizeSubscription(ctx, ""), "delete": client.DeleteSubscription(ctx, "")} {
 		if err == nil || problem.From(err).Kind != problem.Internal || len(injector.Calls()) > 0 {
-			t.Errorf("%s without an id: %v", name, err)
+			t.Errorf("%s of what cannot be: %v", name, err)
 		}
 	}
 }

@@ -21,7 +21,8 @@ type User struct {
 }
 
 // User returns the user with an object id, whom the application acts for.
-// Meetings take object ids only; calendars take user principal names too.
+// Meetings take object ids only. Calendars take user principal names too, but
+// turns at a mailbox are counted by the name that is used.
 func (c *Client) User(id string) *User {
 	return &User{c.app(strings.ToLower(id)), pathf("/users/%s", id)}
 }
@@ -48,12 +49,12 @@ func (c *Client) OnBehalfOf(assertion string) (*User, error) {
 	if !expires.After(c.options.Now()) {
 		return nil, problem.New(problem.Unauthenticated, "graph_user_token", "The access token has expired. Sign in again.")
 	}
-	return c.delegates.get(assertion, c.options.Now(), func() (delegate, error) {
+	return c.delegates.get(assertion, func() (*User, error) {
 		cred, err := c.options.OnBehalfOf(assertion)
 		if err != nil {
-			return delegate{}, err
+			return nil, err
 		}
-		return delegate{&User{caller{c, c.authorized(cred), mailbox}, "/me"}, expires}, nil
+		return &User{caller{c, c.authorized(cred), mailbox}, "/me"}, nil
 	})
 }
 
@@ -73,41 +74,30 @@ func readAssertion(assertion string) (expires time.Time, mailbox string, err err
 	return claims.ExpiresAt.Time, strings.ToLower(claims.ObjectID), nil
 }
 
-// delegates are the users whose credentials are kept.
+// delegates are the users whose credentials are kept. One whose assertion has
+// expired is asked for no more, and makes place in its turn.
 type delegates struct {
 	mu   sync.Mutex
-	kept *simplelru.LRU[[sha256.Size]byte, delegate]
-}
-
-type delegate struct {
-	user    *User
-	expires time.Time // of the assertion
+	kept *simplelru.LRU[[sha256.Size]byte, *User]
 }
 
 func newDelegates(limit int) (*delegates, error) {
-	kept, err := simplelru.NewLRU[[sha256.Size]byte, delegate](limit, nil)
+	kept, err := simplelru.NewLRU[[sha256.Size]byte, *User](limit, nil)
 	return &delegates{kept: kept}, err
 }
 
 // get returns the user of an assertion, made by create if there is none.
-func (d *delegates) get(assertion string, now time.Time, create func() (delegate, error)) (*User, error) {
+func (d *delegates) get(assertion string, create func() (*User, error)) (*User, error) {
 	key := sha256.Sum256([]byte(assertion))
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if found, ok := d.kept.Get(key); ok {
-		return found.user, nil
+	if user, ok := d.kept.Get(key); ok {
+		return user, nil
 	}
-	for { // what has expired is of no use to anybody
-		_, oldest, ok := d.kept.GetOldest()
-		if !ok || oldest.expires.After(now) {
-			break
-		}
-		d.kept.RemoveOldest()
-	}
-	made, err := create()
+	user, err := create()
 	if err != nil {
 		return nil, err
 	}
-	d.kept.Add(key, made)
-	return made.user, nil
+	d.kept.Add(key, user)
+	return user, nil
 }
