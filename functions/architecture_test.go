@@ -81,11 +81,11 @@ var owners = map[string][]string{
 	"github.com/aws/aws-lambda-go":                            {"shared/hosting"},
 	"github.com/danielgtaylor/huma":                           {"shared/api"},
 	"github.com/MicahParks":                                   {"shared/signin"},
-	"go.etcd.io/bbolt":                                        {"shared/localcosmos", "shared/localacs"},
+	"go.etcd.io/bbolt":                                        {"shared/localcosmos", "shared/localacs", "shared/localgraph"},
 	"github.com/zitadel/oidc":                                 {"shared/localoidc"},
 	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault": {"shared/seal"},
 	"github.com/microsoftgraph/msgraph-sdk-go":                {},
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity":        {"shared/app", "shared/entra"}, // app: the default chain alone
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity":        {"shared/app", "shared/entra", "shared/localgraph"}, // app: the default chain alone; localgraph: its tests
 	"github.com/sethvargo/go-envconfig":                       {"shared/app"},
 }
 
