@@ -36,6 +36,7 @@ func (s *Server) entraRoutes() *http.ServeMux {
 	mux.HandleFunc("GET /msi/token", s.serveManagedIdentity)
 	mux.HandleFunc("GET /_settings", s.serveSettings)
 	mux.HandleFunc("PATCH /_settings", s.serveSettings)
+	mux.HandleFunc("POST /_lifecycle", s.serveLifecycle)
 	return mux
 }
 

@@ -3,6 +3,7 @@ package localgraph
 import (
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -37,6 +38,25 @@ func (s *Server) graphRoutes() *http.ServeMux {
 	g.user("GET /onlineMeetings/{id}", teamsResource, readMeetings, s.getMeeting)
 	g.user("PATCH /onlineMeetings/{id}", teamsResource, writeMeetings, s.patchMeeting)
 	g.user("DELETE /onlineMeetings/{id}", teamsResource, writeMeetings, s.deleteMeeting)
+
+	readCalendars := permission{
+		roles:  []string{"Calendars.Read", "Calendars.ReadWrite"},
+		scopes: []string{"Calendars.Read", "Calendars.ReadWrite"}}
+	writeCalendars := permission{roles: readCalendars.roles[1:], scopes: readCalendars.scopes[1:]}
+	g.user("GET /calendar", mailboxResource, readCalendars, s.getCalendar)
+	g.user("GET /calendarView", mailboxResource, readCalendars, s.calendarView)
+	g.user("POST /events", mailboxResource, writeCalendars, s.createEvent)
+	g.user("GET /events/{id}", mailboxResource, readCalendars, s.getEvent)
+	g.user("PATCH /events/{id}", mailboxResource, writeCalendars, s.patchEvent)
+	g.user("DELETE /events/{id}", mailboxResource, writeCalendars, s.deleteEvent)
+	g.user("POST /events/{id}/cancel", mailboxResource, writeCalendars, s.cancelEvent)
+
+	subscribe := permission{roles: slices.Concat(readCalendars.roles, readMeetings.roles), scopes: readCalendars.scopes}
+	g.plain("POST /subscriptions", subscribe, s.createSubscription)
+	g.plain("GET /subscriptions/{id}", subscribe, s.getSubscription)
+	g.plain("PATCH /subscriptions/{id}", subscribe, s.renewSubscription)
+	g.plain("DELETE /subscriptions/{id}", subscribe, s.deleteSubscription)
+	g.plain("POST /subscriptions/{id}/reauthorize", subscribe, s.reauthorizeSubscription)
 
 	g.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.respond(w, r, answer{}, unknownPath(r))

@@ -1,0 +1,159 @@
+package localgraph
+
+import (
+	"encoding/base64"
+	"slices"
+	"strings"
+)
+
+// change is what subscribers to a calendar hear of.
+type change struct {
+	kind  string // created, updated or deleted
+	event event
+}
+
+// calendars is a transaction on events that notes what it changes.
+type calendars struct {
+	*tx
+	s       *Server
+	changes []change
+}
+
+// updateCalendars runs fn alone, and tells subscribers when it is done.
+func (s *Server) updateCalendars(fn func(*calendars) error) error {
+	cal := &calendars{s: s}
+	err := s.store.update(func(t *tx) error {
+		cal.tx = t
+		return fn(cal)
+	})
+	if err != nil {
+		return err
+	}
+	return s.notify(cal.changes)
+}
+
+// put keeps an event under a new ETag and returns it as it is kept.
+func (cal *calendars) put(e event) event {
+	kind := "updated"
+	if _, exists := get[event](cal.tx, eventBucket, e.ID); !exists {
+		kind = "created"
+	}
+	e.LastModifiedDateTime = cal.s.now()
+	e.ETag = `W/"` + base64.RawStdEncoding.EncodeToString([]byte(cal.s.ids())) + `"`
+	cal.tx.put(eventBucket, e.ID, e)
+	cal.changes = append(cal.changes, change{kind, e})
+	return e
+}
+
+func (cal *calendars) remove(e event) {
+	cal.tx.remove(eventBucket, e.ID)
+	cal.changes = append(cal.changes, change{"deleted", e})
+}
+
+// own is the event that the path names, of the mailbox that it names.
+func (cal *calendars) own(c call) (event, error) {
+	e, ok := get[event](cal.tx, eventBucket, c.PathValue("id"))
+	if !ok || e.Mailbox != c.user.ID {
+		return event{}, notFound("ErrorItemNotFound", "The specified object was not found in the store.")
+	}
+	return e, nil
+}
+
+// repeated is the event that the mailbox made for the same transactionId.
+func (cal *calendars) repeated(e event) (event, bool) {
+	for other := range all[event](cal.tx, eventBucket) {
+		if e.TransactionID != nil && other.IsOrganizer && other.Mailbox == e.Mailbox &&
+			other.TransactionID != nil && *other.TransactionID == *e.TransactionID {
+			return other, true
+		}
+	}
+	return event{}, false
+}
+
+// meet gives an online event its meeting, or brings the meeting up to date. A
+// mailbox that does not offer Teams makes no meetings and says nothing of it.
+func (cal *calendars) meet(organizer User, e *event) error {
+	if e.OnlineMeeting == nil && (!e.IsOnlineMeeting || cal.s.Settings().NoTeams) {
+		e.IsOnlineMeeting, e.OnlineMeetingProvider = false, "unknown"
+		return nil
+	}
+	e.OnlineMeetingProvider = teamsProvider
+	m, ok := cal.meetingOf(*e)
+	if !ok {
+		m = cal.s.newMeeting(organizer)
+		e.OnlineMeeting = &eventMeeting{m.JoinWebURL, m.Audio.ConferenceID, m.Audio.TollNumber}
+	}
+	var err error
+	if m.StartDateTime, m.EndDateTime, err = e.times(); err != nil {
+		return err
+	}
+	m.Subject = &e.Subject
+	m.Participants.Attendees = []participant{}
+	for _, a := range e.Attendees {
+		m.Participants.Attendees = append(m.Participants.Attendees, participant{UPN: a.EmailAddress.Address, Role: "attendee"})
+	}
+	cal.tx.put(meetingBucket, m.ID, m)
+	return nil
+}
+
+func (cal *calendars) meetingOf(e event) (meeting, bool) {
+	if e.OnlineMeeting == nil {
+		return meeting{}, false
+	}
+	for m := range all[meeting](cal.tx, meetingBucket) {
+		if m.JoinWebURL == e.OnlineMeeting.JoinURL {
+			return m, true
+		}
+	}
+	return meeting{}, false
+}
+
+// invite brings the copies of an event in the mailboxes of its attendees up to
+// date. Who is no longer invited sees it cancelled.
+func (cal *calendars) invite(e event) {
+	copies := map[string]event{}
+	for other := range all[event](cal.tx, eventBucket) {
+		if other.ICalUID == e.ICalUID && other.ID != e.ID {
+			copies[other.Mailbox] = other
+		}
+	}
+	seen := map[string]bool{e.Mailbox: true}
+	for _, a := range e.Attendees {
+		guest, known := cal.s.mailbox(a.EmailAddress.Address)
+		if !known || seen[guest.ID] {
+			continue
+		}
+		seen[guest.ID] = true
+		invitation := e
+		invitation.Mailbox, invitation.IsOrganizer, invitation.TransactionID = guest.ID, false, nil
+		invitation.ResponseStatus = unanswered("notResponded")
+		invitation.ID = cal.s.eventID()
+		if old, had := copies[guest.ID]; had {
+			invitation.ID, invitation.CreatedDateTime = old.ID, old.CreatedDateTime
+			delete(copies, guest.ID)
+		}
+		if e.HideAttendees {
+			invitation.Attendees = slices.DeleteFunc(slices.Clone(e.Attendees), func(other attendee) bool {
+				return !strings.EqualFold(other.EmailAddress.Address, a.EmailAddress.Address)
+			})
+		}
+		cal.put(invitation)
+	}
+	for _, old := range copies {
+		if !old.IsCancelled {
+			old.IsCancelled, old.ShowAs = true, "free"
+			old.Subject = "Canceled: " + old.Subject
+			cal.put(old)
+		}
+	}
+}
+
+// end takes an event off its organizer's calendar, and its meeting with it.
+func (cal *calendars) end(e event) {
+	cal.remove(e)
+	if m, ok := cal.meetingOf(e); ok {
+		cal.tx.remove(meetingBucket, m.ID)
+	}
+	e.Attendees = nil
+	cal.invite(e)
+}
