@@ -33,6 +33,8 @@ type tenant struct {
 	url   string
 	token string
 
+	transport http.RoundTripper
+
 	mu  sync.Mutex
 	now time.Time
 }
@@ -44,7 +46,7 @@ func application() localgraph.App {
 
 func newTenant(t testing.TB, o localgraph.Options) *tenant {
 	t.Helper()
-	n := &tenant{t: t, now: time.Date(2026, 11, 21, 2, 17, 17, 649_113_640, time.UTC)}
+	n := &tenant{t: t, transport: http.DefaultTransport, now: time.Date(2026, 11, 21, 2, 17, 17, 649_113_640, time.UTC)}
 	key, err := signingKey()
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +98,7 @@ type reply struct {
 // do sends a request as it is.
 func (n *tenant) do(r *http.Request) reply {
 	n.t.Helper()
-	response, err := http.DefaultTransport.RoundTrip(r)
+	response, err := n.transport.RoundTrip(r)
 	if err != nil {
 		n.t.Fatal(err)
 	}

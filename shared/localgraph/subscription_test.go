@@ -1,0 +1,254 @@
+package localgraph_test
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"switchboard/shared/faults"
+	"switchboard/shared/localgraph"
+)
+
+// receiver is what a subscription posts to. Its fields say how it misbehaves.
+type receiver struct {
+	t             testing.TB
+	status        int    // of handshakes; 0: 200
+	contentType   string // "": text/plain
+	prefix        string // before the token
+	refuse        int    // that many deliveries first
+	handshakes    []string
+	notifications chan map[string]any
+
+	mu sync.Mutex
+}
+
+func newReceiver(t testing.TB) *receiver {
+	return &receiver{t: t, notifications: make(chan map[string]any, 16)}
+}
+
+func (h *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if token := r.URL.Query().Get("validationToken"); token != "" {
+		if r.Method != http.MethodPost || r.Header.Get("Content-Type") != "text/plain; charset=utf-8" {
+			h.t.Errorf("the handshake is %s with %s", r.Method, r.Header.Get("Content-Type"))
+		}
+		h.handshakes = append(h.handshakes, r.URL.Path)
+		w.Header().Set("Content-Type", cmp.Or(h.contentType, "text/plain"))
+		if h.status != 0 {
+			w.WriteHeader(h.status)
+		}
+		io.WriteString(w, h.prefix+token)
+		return
+	}
+	var body struct{ Value []map[string]any }
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil || len(body.Value) != 1 {
+		h.t.Errorf("the delivery has %d items: %v", len(body.Value), err)
+		return
+	}
+	if h.refuse > 0 {
+		h.refuse--
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	w.WriteHeader(http.StatusAccepted)
+	h.notifications <- body.Value[0]
+}
+
+// subscribed is a tenant whose notifications reach a receiver.
+func subscribed(t *testing.T) (*tenant, *receiver) {
+	h := newReceiver(t)
+	n := newTenant(t, localgraph.Options{Settings: localgraph.Settings{PolicyGlobal: true}, Transport: faults.Transport{Handler: h}})
+	return n, h
+}
+
+// subscription is a body for the events of Ada, with the members given.
+func subscription(members string) string {
+	return `{"changeType":"created,updated,deleted","notificationUrl":"https://api.example.com/notifications","resource":"users/` +
+		localgraph.SeedUserID("ada") + `/events","expirationDateTime":"2026-11-27T11:00:00Z","clientState":"state"` + members + `}`
+}
+
+// TestSubscription follows one from its handshakes to its end.
+func TestSubscription(t *testing.T) {
+	n, h := subscribed(t)
+	a := n.must(http.StatusCreated, "POST", "/v1.0/subscriptions", subscription(`,"lifecycleNotificationUrl":"https://api.example.com/lifecycle","latestSupportedTlsVersion":"v1_2"`))
+	if got := fmt.Sprint(h.handshakes); got != "[/notifications /lifecycle]" {
+		t.Errorf("the handshakes are %s", got)
+	}
+	for member, want := range map[string]string{
+		"@odata.context": n.url + "/v1.0/$metadata#subscriptions/$entity", "applicationId": clientID, "creatorId": clientID,
+		"clientState": "state", "expirationDateTime": "2026-11-27T11:00:00Z", "changeType": "created,updated,deleted",
+	} {
+		if a.text(t, member) != want {
+			t.Errorf("%s is %s, want %s", member, a.text(t, member), want)
+		}
+	}
+	path := "/v1.0/subscriptions/" + a.text(t, "id")
+	made := n.must(http.StatusCreated, "POST", user("ada")+"/events", appointment).text(t, "id")
+	created := <-h.notifications
+	resource := "Users/" + localgraph.SeedUserID("ada") + "/Events/" + made
+	for _, member := range []struct {
+		path []any
+		want any
+	}{
+		{[]any{"subscriptionId"}, a.text(t, "id")}, {[]any{"subscriptionExpirationDateTime"}, "2026-11-27T11:00:00Z"},
+		{[]any{"clientState"}, "state"}, {[]any{"changeType"}, "created"}, {[]any{"resource"}, resource}, {[]any{"tenantId"}, n.Tenant()},
+		{[]any{"resourceData", "@odata.type"}, "#Microsoft.Graph.Event"}, {[]any{"resourceData", "@odata.id"}, resource}, {[]any{"resourceData", "id"}, made},
+		{[]any{"lifecycleEvent"}, nil},
+	} {
+		if got := at(t, created, member.path...); got != member.want {
+			t.Errorf("%v is %v, want %v", member.path, got, member.want)
+		}
+	}
+	n.must(http.StatusOK, "PATCH", user("ada")+"/events/"+made, `{"subject":"Later"}`)
+	if kind := (<-h.notifications)["changeType"]; kind != "updated" {
+		t.Errorf("a change is told as %v", kind)
+	}
+	n.must(http.StatusNoContent, "DELETE", user("ada")+"/events/"+made, "")
+	if kind := (<-h.notifications)["changeType"]; kind != "deleted" {
+		t.Errorf("a deletion is told as %v", kind)
+	}
+	if a := n.must(http.StatusOK, "PATCH", path, `{"expirationDateTime":"2026-11-28T00:00:00Z"}`); a.text(t, "expirationDateTime") != "2026-11-28T00:00:00Z" {
+		t.Errorf("the renewed subscription is %s", a.Text)
+	}
+	n.must(http.StatusNoContent, "POST", path+"/reauthorize", "")
+	n.must(http.StatusNoContent, "DELETE", path, "")
+	n.must(http.StatusNotFound, "GET", path, "")
+}
+
+func TestLifecycle(t *testing.T) {
+	n, h := subscribed(t)
+	id := n.must(http.StatusCreated, "POST", "/v1.0/subscriptions", subscription(`,"lifecycleNotificationUrl":"https://api.example.com/lifecycle"`)).text(t, "id")
+	for _, event := range []string{localgraph.ReauthorizationRequired, localgraph.Missed, localgraph.SubscriptionRemoved} {
+		n.must(http.StatusNoContent, "POST", "/_lifecycle", fmt.Sprintf(`{"subscriptionId":%q,"lifecycleEvent":%q}`, id, event))
+		got := <-h.notifications
+		if got["lifecycleEvent"] != event || got["subscriptionId"] != id || got["clientState"] != "state" || got["resourceData"] != nil {
+			t.Errorf("the notification of %s is %v", event, got)
+		}
+	}
+	n.must(http.StatusNotFound, "GET", "/v1.0/subscriptions/"+id, "")
+	n.must(http.StatusBadRequest, "POST", "/_lifecycle", `{"subscriptionId":"`+id+`","lifecycleEvent":"missed"}`)
+	if err := n.Lifecycle(id, "expired"); err == nil {
+		t.Error("an unknown lifecycle event was sent")
+	}
+}
+
+// TestSubscriptionExpiry: raised to 45 minutes, and gone when it is over.
+func TestSubscriptionExpiry(t *testing.T) {
+	n, _ := subscribed(t)
+	body := strings.Replace(subscription(""), "2026-11-27T11:00:00Z", n.clock().Add(time.Minute).Format(time.RFC3339), 1)
+	a := n.must(http.StatusCreated, "POST", "/v1.0/subscriptions", body)
+	if want := n.clock().Add(45 * time.Minute).Format(time.RFC3339Nano); a.text(t, "expirationDateTime") != want {
+		t.Errorf("it expires at %s, want %s", a.text(t, "expirationDateTime"), want)
+	}
+	n.advance(45 * time.Minute)
+	n.refused("expired", n.call("PATCH", "/v1.0/subscriptions/"+a.text(t, "id"), `{"expirationDateTime":"2026-11-22T11:00:00Z"}`), http.StatusNotFound, "ResourceNotFound", "")
+}
+
+func TestSubscriptionRefusals(t *testing.T) {
+	n, h := subscribed(t)
+	change := func(old, new string) string { return strings.Replace(subscription(""), old, new, 1) }
+	for _, c := range []struct{ name, body, message string }{
+		{"another resource", change("/events", "/messages"), "cannot be subscribed"},
+		{"calls in v1.0", change("users/"+localgraph.SeedUserID("ada")+"/events", "communications/onlineMeetings(joinWebUrl='x')/meetingCallEvents"), "cannot be subscribed"},
+		{"another change", change("created,updated", "created,moved"), "'moved'"},
+		{"plain http", change("https://api", "http://api"), "https"},
+		{"the past", change("2026-11-27", "2026-11-20"), "expirationDateTime"},
+		{"over seven days", change("2026-11-27T11", "2026-11-28T03"), "expirationDateTime"},
+		{"a long state", change(`"state"`, `"`+strings.Repeat("s", 129)+`"`), "128"},
+		{"rich", subscription(`,"includeResourceData":true`), "resource data"},
+	} {
+		n.refused(c.name, n.call("POST", "/v1.0/subscriptions", c.body), http.StatusBadRequest, "BadRequest", c.message)
+	}
+	if len(h.handshakes) > 0 {
+		t.Errorf("there were handshakes for subscriptions that cannot be: %v", h.handshakes)
+	}
+	for name, broken := range map[string]*receiver{
+		"an error":  {t: t, status: http.StatusInternalServerError},
+		"202":       {t: t, status: http.StatusAccepted},
+		"html":      {t: t, contentType: "text/html"},
+		"more text": {t: t, prefix: "token: "},
+	} {
+		n := newTenant(t, localgraph.Options{Transport: faults.Transport{Handler: broken}})
+		n.refused(name, n.call("POST", "/v1.0/subscriptions", subscription("")), http.StatusBadRequest, "ValidationError", "Subscription validation request failed.")
+	}
+}
+
+// TestCallSubscriptions: in /beta, with a lifecycle URL, one per meeting.
+func TestCallSubscriptions(t *testing.T) {
+	n, _ := subscribed(t)
+	body := `{"changeType":"updated","notificationUrl":"https://api.example.com/n","expirationDateTime":"2026-11-23T11:00:00Z",
+		"resource":"communications/onlineMeetings(joinWebUrl='https%3A%2F%2Fteams.microsoft.com%2Fl%2F1')/meetingCallEvents"`
+	n.refused("no lifecycle URL", n.call("POST", "/beta/subscriptions", body+"}"), http.StatusBadRequest, "BadRequest", "lifecycleNotificationUrl")
+	body += `,"lifecycleNotificationUrl":"https://api.example.com/l"}`
+	n.must(http.StatusCreated, "POST", "/beta/subscriptions", body)
+	n.refused("the second", n.call("POST", "/beta/subscriptions", body), http.StatusForbidden, "ExtensionError", "limit")
+	n.must(http.StatusCreated, "POST", "/beta/subscriptions", strings.Replace(body, "2Fl%2F1", "2Fl%2F2", 1))
+}
+
+// TestRedelivery: what is not taken comes again, for four hours and no longer.
+func TestRedelivery(t *testing.T) {
+	for name, c := range map[string]struct {
+		refuse int
+		want   int
+	}{"taken at the third": {2, 1}, "never taken": {1 << 20, 0}} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newReceiver(t)
+			h.refuse = c.refuse
+			key, err := signingKey()
+			if err != nil {
+				t.Fatal(err)
+			}
+			server, err := localgraph.New(localgraph.Options{SigningKey: key, Apps: []localgraph.App{application()}, Transport: faults.Transport{Handler: h}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := &tenant{t: t, Server: server, transport: faults.Transport{Handler: server}, url: "http://graph.localhost"}
+			n.token = n.appToken(application())
+			expiry := time.Now().Add(24 * time.Hour).UTC().Format(time.RFC3339)
+			n.must(http.StatusCreated, "POST", "/v1.0/subscriptions", strings.Replace(subscription(""), "2026-11-27T11:00:00Z", expiry, 1))
+			n.must(http.StatusCreated, "POST", user("ada")+"/events", appointment)
+			time.Sleep(5 * time.Hour)
+			if err := server.Close(); err != nil {
+				t.Error(err)
+			}
+			if attempts := c.refuse - h.refuse; len(h.notifications) != c.want || attempts < 2 || attempts > 60 {
+				t.Errorf("%s: there are %d notifications after %d refusals", name, len(h.notifications), attempts)
+			}
+		})
+	}
+}
+
+// TestClose: a delivery that waits for its next attempt holds nothing up.
+func TestClose(t *testing.T) {
+	h := newReceiver(t)
+	h.refuse = 1
+	n := newTenant(t, localgraph.Options{Transport: faults.Transport{Handler: h}})
+	n.must(http.StatusCreated, "POST", "/v1.0/subscriptions", subscription(""))
+	n.must(http.StatusCreated, "POST", user("ada")+"/events", appointment)
+	if err := n.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestHandshakeOnTheWire: the create call waits while its own address answers.
+func TestHandshakeOnTheWire(t *testing.T) {
+	h := newReceiver(t)
+	listener := httptest.NewServer(h)
+	defer listener.Close()
+	n := newTenant(t, localgraph.Options{})
+	body := strings.Replace(subscription(""), "https://api.example.com/notifications", listener.URL+"/hook?code=1", 1)
+	n.must(http.StatusCreated, "POST", "/v1.0/subscriptions", body)
+	n.must(http.StatusCreated, "POST", user("ada")+"/events", appointment)
+	if got := <-h.notifications; got["clientState"] != "state" {
+		t.Errorf("the notification is %v", got)
+	}
+}
