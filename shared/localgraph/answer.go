@@ -63,9 +63,9 @@ func (c call) entity(status int, context string, doc any) (answer, error) {
 	return answer{status: status, body: body}, nil
 }
 
-// list answers with documents.
-func (c call) list(context string, docs any) answer {
-	return answer{status: http.StatusOK, body: object{"@odata.context": c.root + "/$metadata#" + context, "value": docs}}
+// list answers with a value: documents, or a plain one.
+func (c call) list(context string, value any) answer {
+	return answer{status: http.StatusOK, body: object{"@odata.context": c.root + "/$metadata#" + context, "value": value}}
 }
 
 // toObject writes a document as JSON and reads it again.

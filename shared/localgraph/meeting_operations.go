@@ -185,3 +185,17 @@ func (s *Server) findMeeting(c call, named func(meeting) bool) (found meeting, e
 	})
 	return found, err
 }
+
+// virtualAppointmentLink is for somebody without an account, in a browser
+// ("virtualAppointment: getVirtualAppointmentJoinWebUrl").
+func (s *Server) virtualAppointmentLink(c call) (answer, error) {
+	var m meeting
+	err := s.store.update(func(t *tx) (err error) {
+		m, err = ownMeeting(t, c)
+		return err
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	return c.list("Edm.String", s.visitLink(m.Chat.ThreadID)), nil
+}

@@ -39,6 +39,10 @@ func (s *Server) graphRoutes() *http.ServeMux {
 	g.user("PATCH /onlineMeetings/{id}", teamsResource, writeMeetings, s.patchMeeting)
 	g.user("DELETE /onlineMeetings/{id}", teamsResource, writeMeetings, s.deleteMeeting)
 
+	g.user("GET /onlineMeetings/{id}/getVirtualAppointmentJoinWebUrl", teamsResource, permission{
+		roles:  []string{"VirtualAppointment.Read.All", "VirtualAppointment.ReadWrite.All"},
+		scopes: []string{"VirtualAppointment.Read", "VirtualAppointment.ReadWrite"}}, s.virtualAppointmentLink)
+
 	readCalendars := permission{
 		roles:  []string{"Calendars.Read", "Calendars.ReadWrite"},
 		scopes: []string{"Calendars.Read", "Calendars.ReadWrite"}}
@@ -50,6 +54,13 @@ func (s *Server) graphRoutes() *http.ServeMux {
 	g.user("PATCH /events/{id}", mailboxResource, writeCalendars, s.patchEvent)
 	g.user("DELETE /events/{id}", mailboxResource, writeCalendars, s.deleteEvent)
 	g.user("POST /events/{id}/cancel", mailboxResource, writeCalendars, s.cancelEvent)
+
+	appointments := permission{
+		roles:  []string{"BookingsAppointment.ReadWrite.All"},
+		scopes: []string{"BookingsAppointment.ReadWrite.All", "Bookings.ReadWrite.All", "Bookings.Manage.All"}}
+	g.plain("POST /solutions/bookingBusinesses/{business}/appointments", appointments, s.createAppointment)
+	g.plain("POST /solutions/bookingBusinesses/{business}/appointments/{id}/cancel", appointments, s.cancelAppointment)
+	g.plain("GET /solutions/bookingBusinesses/{business}/calendarView", appointments, s.bookings)
 
 	subscribe := permission{roles: slices.Concat(readCalendars.roles, readMeetings.roles), scopes: readCalendars.scopes}
 	g.plain("POST /subscriptions", subscribe, s.createSubscription)
