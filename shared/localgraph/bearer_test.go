@@ -2,10 +2,12 @@ package localgraph_test
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"switchboard/shared/faults"
 	"switchboard/shared/localgraph"
 )
 
@@ -51,6 +53,31 @@ func TestPermissions(t *testing.T) {
 	n.refused("create", n.call("POST", user("ada")+"/onlineMeetings", "{}"), http.StatusForbidden, "Forbidden", "")
 	n.refused("/me", n.call("GET", "/v1.0/me/onlineMeetings/x", ""), http.StatusBadRequest, "BadRequest", "delegated")
 	n.refused("no object id", n.call("GET", "/v1.0/users/ada@contoso.example/onlineMeetings/x", ""), http.StatusNotFound, "NotFound", "object id")
+}
+
+// TestDelegated: somebody signed in needs no access policy, acts for
+// themselves, and with what they consented to.
+func TestDelegated(t *testing.T) {
+	app := application()
+	app.Scopes = []string{"OnlineMeetings.ReadWrite", "Calendars.Read"}
+	n := newTenant(t, localgraph.Options{Apps: []localgraph.App{app}, Transport: faults.Transport{Handler: newReceiver(t)}})
+	assertion, err := n.UserToken(localgraph.SeedUserID("ada"), clientID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.token = n.form(n.Tenant(), url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "requested_token_use": {"on_behalf_of"},
+		"client_id": {clientID}, "client_secret": {secret}, "assertion": {assertion}, "scope": {resource + "/.default"}}).text(t, "access_token")
+	id := n.must(http.StatusCreated, "POST", "/v1.0/me/onlineMeetings", consultation).text(t, "id")
+	n.must(http.StatusOK, "GET", user("ada")+"/onlineMeetings/"+id, "")
+	n.must(http.StatusOK, "GET", "/v1.0/me/calendar", "")
+	n.refused("of somebody else", n.call("GET", user("grace")+"/calendar", ""), http.StatusForbidden, "Forbidden", "themselves")
+	n.refused("without consent", n.call("POST", "/v1.0/me/events", appointment), http.StatusForbidden, "ErrorAccessDenied", "")
+	mine := strings.Replace(subscription(""), "users/"+localgraph.SeedUserID("ada"), "me", 1)
+	if a := n.must(http.StatusCreated, "POST", "/v1.0/subscriptions", mine); a.text(t, "creatorId") != localgraph.SeedUserID("ada") {
+		t.Errorf("the subscription is %s", a.Text)
+	}
+	others := strings.Replace(subscription(""), localgraph.SeedUserID("ada"), localgraph.SeedUserID("grace"), 1)
+	n.refused("a subscription to somebody else", n.call("POST", "/v1.0/subscriptions", others), http.StatusNotFound, "ErrorInvalidUser", "")
 }
 
 // TestAccessPolicy: permissions alone do not suffice, and what is told of it

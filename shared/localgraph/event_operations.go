@@ -55,6 +55,9 @@ func (s *Server) createEvent(c call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if s.Settings().LateLinks {
+		e.OnlineMeeting = nil
+	}
 	return c.event(http.StatusCreated, e)
 }
 

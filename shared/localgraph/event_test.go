@@ -118,6 +118,16 @@ func TestInvitations(t *testing.T) {
 	n.must(http.StatusNotFound, "GET", user("ada")+"/onlineMeetings?$filter="+link, "")
 }
 
+// TestLateLinks: a link that is not in the first answer is there later.
+func TestLateLinks(t *testing.T) {
+	n := newTenant(t, localgraph.Options{Settings: localgraph.Settings{LateLinks: true}})
+	made := n.must(http.StatusCreated, "POST", user("ada")+"/events", appointment)
+	read := n.must(http.StatusOK, "GET", user("ada")+"/events/"+made.text(t, "id"), "")
+	if at(t, made.Body, "onlineMeeting") != nil || at(t, read.Body, "onlineMeeting", "joinUrl") == nil {
+		t.Errorf("the answers are %s and %s", made.Text, read.Text)
+	}
+}
+
 // TestCalendarsWithoutTeams: isOnlineMeeting is ignored in silence.
 func TestCalendarsWithoutTeams(t *testing.T) {
 	n := meetingTenant(t)

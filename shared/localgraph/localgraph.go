@@ -15,8 +15,8 @@
 //
 // # Where things are
 //
-// /v1.0 and /beta are Graph; /{tenant}/v2.0/.well-known/openid-configuration
-// and /{tenant}/oauth2/v2.0/token are Entra ID; /msi/token is the managed
+// /v1.0 and /beta are Graph; /{tenant}/v2.0/.well-known/openid-configuration,
+// /{tenant}/discovery/v2.0/keys and /{tenant}/oauth2/v2.0/token are Entra ID; /msi/token is the managed
 // identity endpoint of App Service; /_settings (GET, PATCH) and /_lifecycle
 // (POST) belong to the laptop.
 //
@@ -26,7 +26,7 @@
 // are somebody else's that Options.VerifyUser knows. There is no $batch, no
 // delta query, no $expand, no recurrence and no shared mailbox; names in paths
 // are case-sensitive; $filter knows the documented forms of onlineMeetings
-// only. All-day events are treated as others are. Meetings never expire, and
+// by JoinWebUrl and joinMeetingId only, and there is no sending of SMS. All-day events are treated as others are. Meetings never expire, and
 // the limits of requests per minute and of meetings per month are not counted.
 // An event's attendees get a copy, but nobody answers an invitation.
 // Notifications carry no resource data; deliveries that wait for their next
@@ -107,6 +107,9 @@ func New(o Options) (*Server, error) {
 	o = o.withDefaults()
 	if err := o.Settings.check(); err != nil {
 		return nil, err
+	}
+	if uuid.Validate(o.Tenant) != nil {
+		return nil, fmt.Errorf("localgraph: the tenant %q is no GUID", o.Tenant)
 	}
 	people, err := newDirectory(o.Users, o.Apps, o.Businesses)
 	if err != nil {

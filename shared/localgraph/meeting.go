@@ -3,6 +3,7 @@ package localgraph
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"math/big"
 	"net/url"
@@ -38,6 +39,7 @@ type meeting struct {
 	AllowRecording       bool            `json:"allowRecording"`
 	AllowTranscription   bool            `json:"allowTranscription"`
 	RecordAutomatically  bool            `json:"recordAutomatically"`
+	WatermarkProtection  json.RawMessage `json:"watermarkProtection"` // as it was sent
 }
 
 type lobby struct {

@@ -133,7 +133,8 @@ func (s *Server) deleteMeeting(c call) (answer, error) {
 	return answer{status: http.StatusNoContent}, err
 }
 
-// meetingFilter is the one form of $filter that is documented for meetings.
+// meetingFilter is the form of $filter that is documented for meetings: a
+// property, eq, and a literal in which quotes are doubled.
 var meetingFilter = regexp.MustCompile(`^\s*(\S+)\s+eq\s+'((?:[^']|'')*)'\s*$`)
 
 // filterMeetings finds a meeting by join link or join id. There is no list of
@@ -142,7 +143,7 @@ var meetingFilter = regexp.MustCompile(`^\s*(\S+)\s+eq\s+'((?:[^']|'')*)'\s*$`)
 func (s *Server) filterMeetings(c call) (answer, error) {
 	filter := c.URL.Query().Get("$filter")
 	if filter == "" {
-		return answer{}, badRequest("Listing meetings is not supported: $filter by JoinWebUrl, VideoTeleconferenceId or joinMeetingIdSettings/joinMeetingId.")
+		return answer{}, badRequest("Listing meetings is not supported: $filter by JoinWebUrl or joinMeetingIdSettings/joinMeetingId.")
 	}
 	parts := meetingFilter.FindStringSubmatch(filter)
 	if parts == nil {

@@ -14,6 +14,7 @@ func meetingMembers() []string {
 		"subject", "startDateTime", "endDateTime", "participants", "lobbyBypassSettings", "allowedPresenters",
 		"allowedLobbyAdmitters", "isEntryExitAnnounced", "allowMeetingChat", "allowAttendeeToEnableCamera",
 		"allowAttendeeToEnableMic", "allowRecording", "allowTranscription", "recordAutomatically",
+		"watermarkProtection",
 	}
 }
 

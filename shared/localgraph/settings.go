@@ -25,6 +25,7 @@ type Settings struct {
 
 	ShortLinks bool `json:"shortLinks"` // new meetings get https://teams.microsoft.com/meet/… links
 	NoTeams    bool `json:"noTeams"`    // calendars do not offer Teams: isOnlineMeeting is ignored
+	LateLinks  bool `json:"lateLinks"`  // the answer to a new event lacks its onlineMeeting, which a later read has
 
 	ConditionalAccess bool `json:"conditionalAccess"` // on-behalf-of asks for interaction
 }

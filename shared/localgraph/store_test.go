@@ -76,6 +76,7 @@ func TestOpen(t *testing.T) {
 	for name, o := range map[string]localgraph.Options{
 		"a file that is no database": {Path: broken},
 		"an unknown setting":         {Settings: localgraph.Settings{PolicyRefusal: "maybe"}},
+		"a tenant without an id":     {Tenant: "contoso"},
 		"a user without an id":       {Users: []localgraph.User{{UPN: "x@example.com"}}},
 		"an app without an id":       {Apps: []localgraph.App{{Secret: "x"}}},
 	} {

@@ -40,6 +40,9 @@ func windowsZones() map[string]string {
 
 // location knows IANA names and the usual Windows ones.
 func location(name string) (*time.Location, error) {
+	if name == "UTC" {
+		return time.UTC, nil
+	}
 	if iana, ok := windowsZones()[name]; ok {
 		name = iana
 	}
