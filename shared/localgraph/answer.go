@@ -17,9 +17,11 @@ const maxBody = 4 << 20
 // contentType is that of every JSON answer of Graph.
 const contentType = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
 
-// call is a request that may do what it asks for.
+// call is a request that may do what it asks for, and the transaction to do it
+// in.
 type call struct {
 	*http.Request
+	*tx
 	caller caller
 	user   User   // in whose name, from /users/{user} or /me
 	root   string // of Graph, such as "https://graph.microsoft.com/v1.0"

@@ -86,13 +86,7 @@ func (s *Server) createAppointment(c call) (answer, error) {
 	if a.IsLocationOnline {
 		s.meetOnline(&a)
 	}
-	err = s.store.update(func(t *tx) error {
-		t.put(appointmentBucket, a.ID, a)
-		return nil
-	})
-	if err != nil {
-		return answer{}, err
-	}
+	c.put(appointmentBucket, a.ID, a)
 	a.Business = ""
 	return c.entity(http.StatusCreated, appointmentContext(business)+"/$entity", a)
 }
@@ -123,15 +117,12 @@ func (s *Server) cancelAppointment(c call) (answer, error) {
 	if err := c.read(&body, "cancellationMessage"); err != nil {
 		return answer{}, err
 	}
-	err = s.store.update(func(t *tx) error {
-		a, ok := get[appointment](t, appointmentBucket, c.PathValue("id"))
-		if !ok || a.Business != business {
-			return notFound("ErrorItemNotFound", "The appointment was not found.")
-		}
-		t.remove(appointmentBucket, a.ID)
-		return nil
-	})
-	return answer{status: http.StatusNoContent}, err
+	a, ok := get[appointment](c.tx, appointmentBucket, c.PathValue("id"))
+	if !ok || a.Business != business {
+		return answer{}, notFound("ErrorItemNotFound", "The appointment was not found.")
+	}
+	c.remove(appointmentBucket, a.ID)
+	return answer{status: http.StatusNoContent}, nil
 }
 
 // bookings lists the appointments that touch a span of time, on one page.
@@ -149,18 +140,15 @@ func (s *Server) bookings(c call) (answer, error) {
 		return answer{}, err
 	}
 	found := []appointment{}
-	err = s.store.update(func(t *tx) error {
-		for a := range all[appointment](t, appointmentBucket) {
-			start, end, err := a.utc()
-			if err != nil {
-				return err
-			}
-			if a.Business == business && start.Before(to) && end.After(from) {
-				a.Business = ""
-				found = append(found, a)
-			}
+	for a := range all[appointment](c.tx, appointmentBucket) {
+		start, end, err := a.utc()
+		if err != nil {
+			return answer{}, err
 		}
-		return nil
-	})
-	return c.list(appointmentContext(business), found), err
+		if a.Business == business && start.Before(to) && end.After(from) {
+			a.Business = ""
+			found = append(found, a)
+		}
+	}
+	return c.list(appointmentContext(business), found), nil
 }

@@ -36,7 +36,7 @@ func (s *Server) calendarView(c call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	events, err := s.eventsWithin(c.user, v)
+	events, err := c.eventsWithin(v)
 	if err != nil {
 		return answer{}, err
 	}
@@ -58,26 +58,23 @@ func (s *Server) calendarView(c call) (answer, error) {
 }
 
 // eventsWithin are the events of a mailbox in the order of their starts.
-func (s *Server) eventsWithin(user User, v view) (found []event, err error) {
-	err = s.store.update(func(t *tx) error {
-		for e := range all[event](t, eventBucket) {
-			start, end, err := e.times()
-			if err != nil {
-				return err
-			}
-			if e.Mailbox == user.ID && start.Before(v.to) && end.After(v.from) {
-				found = append(found, e)
-			}
+func (c call) eventsWithin(v view) (found []event, err error) {
+	for e := range all[event](c.tx, eventBucket) {
+		start, end, err := e.times()
+		if err != nil {
+			return nil, err
 		}
-		return nil
-	})
+		if e.Mailbox == c.user.ID && start.Before(v.to) && end.After(v.from) {
+			found = append(found, e)
+		}
+	}
 	slices.SortStableFunc(found, func(a, b event) int { // kept times are as long as each other
 		if v.descending {
 			a, b = b, a
 		}
 		return strings.Compare(a.Start.DateTime, b.Start.DateTime)
 	})
-	return found, err
+	return found, nil
 }
 
 func readView(query url.Values) (v view, err error) {

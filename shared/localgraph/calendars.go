@@ -12,55 +12,55 @@ type change struct {
 	event event
 }
 
-// calendars is a transaction on events that notes what it changes.
+// calendars are the events of all mailboxes in one transaction. What they
+// change is told to subscribers when the transaction is kept.
 type calendars struct {
 	*tx
-	s       *Server
-	changes []change
+	s *Server
 }
 
-// updateCalendars runs fn alone, and tells subscribers when it is done.
-func (s *Server) updateCalendars(fn func(*calendars) error) error {
-	cal := &calendars{s: s}
-	err := s.store.update(func(t *tx) error {
-		cal.tx = t
-		return fn(cal)
-	})
-	if err != nil {
-		return err
+// plan keeps an event of its organizer with all that hangs on it: its meeting,
+// and the copies of those invited.
+func (cal calendars) plan(organizer User, e event) (event, error) {
+	if err := cal.meet(organizer, &e); err != nil {
+		return event{}, err
 	}
-	return s.notify(cal.changes)
+	e = cal.save(e)
+	cal.invite(e)
+	return e, nil
 }
 
-// put keeps an event under a new ETag and returns it as it is kept.
-func (cal *calendars) put(e event) event {
+// cancel takes an event off its organizer's calendar, and its meeting with it.
+func (cal calendars) cancel(e event) {
+	cal.drop(e)
+	if m, ok := cal.meetingOf(e); ok {
+		cal.remove(meetingBucket, m.ID)
+	}
+	e.Attendees = nil
+	cal.invite(e)
+}
+
+// save keeps an event under a new ETag and returns it as it is kept.
+func (cal calendars) save(e event) event {
 	kind := "updated"
 	if _, exists := get[event](cal.tx, eventBucket, e.ID); !exists {
 		kind = "created"
 	}
 	e.LastModifiedDateTime = cal.s.now()
 	e.ETag = `W/"` + base64.RawStdEncoding.EncodeToString([]byte(cal.s.ids())) + `"`
-	cal.tx.put(eventBucket, e.ID, e)
-	cal.changes = append(cal.changes, change{kind, e})
+	cal.put(eventBucket, e.ID, e)
+	cal.news = append(cal.news, change{kind, e})
 	return e
 }
 
-func (cal *calendars) remove(e event) {
-	cal.tx.remove(eventBucket, e.ID)
-	cal.changes = append(cal.changes, change{"deleted", e})
-}
-
-// own is the event that the path names, of the mailbox that it names.
-func (cal *calendars) own(c call) (event, error) {
-	e, ok := get[event](cal.tx, eventBucket, c.PathValue("id"))
-	if !ok || e.Mailbox != c.user.ID {
-		return event{}, notFound("ErrorItemNotFound", "The specified object was not found in the store.")
-	}
-	return e, nil
+// drop takes an event off one calendar.
+func (cal calendars) drop(e event) {
+	cal.remove(eventBucket, e.ID)
+	cal.news = append(cal.news, change{"deleted", e})
 }
 
 // repeated is the event that the mailbox made for the same transactionId.
-func (cal *calendars) repeated(e event) (event, bool) {
+func (cal calendars) repeated(e event) (event, bool) {
 	for other := range all[event](cal.tx, eventBucket) {
 		if e.TransactionID != nil && other.IsOrganizer && other.Mailbox == e.Mailbox &&
 			other.TransactionID != nil && *other.TransactionID == *e.TransactionID {
@@ -72,7 +72,7 @@ func (cal *calendars) repeated(e event) (event, bool) {
 
 // meet gives an online event its meeting, or brings the meeting up to date. A
 // mailbox that does not offer Teams makes no meetings and says nothing of it.
-func (cal *calendars) meet(organizer User, e *event) error {
+func (cal calendars) meet(organizer User, e *event) error {
 	if e.OnlineMeeting == nil && (!e.IsOnlineMeeting || cal.s.Settings().NoTeams) {
 		e.IsOnlineMeeting, e.OnlineMeetingProvider = false, "unknown"
 		return nil
@@ -92,11 +92,11 @@ func (cal *calendars) meet(organizer User, e *event) error {
 	for _, a := range e.Attendees {
 		m.Participants.Attendees = append(m.Participants.Attendees, participant{UPN: a.EmailAddress.Address, Role: "attendee"})
 	}
-	cal.tx.put(meetingBucket, m.ID, m)
+	cal.put(meetingBucket, m.ID, m)
 	return nil
 }
 
-func (cal *calendars) meetingOf(e event) (meeting, bool) {
+func (cal calendars) meetingOf(e event) (meeting, bool) {
 	if e.OnlineMeeting == nil {
 		return meeting{}, false
 	}
@@ -110,7 +110,7 @@ func (cal *calendars) meetingOf(e event) (meeting, bool) {
 
 // invite brings the copies of an event in the mailboxes of its attendees up to
 // date. Who is no longer invited sees it cancelled.
-func (cal *calendars) invite(e event) {
+func (cal calendars) invite(e event) {
 	copies := map[string]event{}
 	for other := range all[event](cal.tx, eventBucket) {
 		if other.ICalUID == e.ICalUID && other.ID != e.ID {
@@ -137,23 +137,13 @@ func (cal *calendars) invite(e event) {
 				return !strings.EqualFold(other.EmailAddress.Address, a.EmailAddress.Address)
 			})
 		}
-		cal.put(invitation)
+		cal.save(invitation)
 	}
 	for _, old := range copies {
 		if !old.IsCancelled {
 			old.IsCancelled, old.ShowAs = true, "free"
 			old.Subject = "Canceled: " + old.Subject
-			cal.put(old)
+			cal.save(old)
 		}
 	}
-}
-
-// end takes an event off its organizer's calendar, and its meeting with it.
-func (cal *calendars) end(e event) {
-	cal.remove(e)
-	if m, ok := cal.meetingOf(e); ok {
-		cal.tx.remove(meetingBucket, m.ID)
-	}
-	e.Attendees = nil
-	cal.invite(e)
 }

@@ -1,8 +1,6 @@
 package localgraph
 
-import (
-	"net/http"
-)
+import "net/http"
 
 // event answers with one event.
 func (c call) event(status int, e event) (answer, error) {
@@ -27,12 +25,18 @@ func applied(z zone, asked bool) map[string]string {
 	return map[string]string{"Preference-Applied": `outlook.timezone="` + z.name + `"`}
 }
 
+// ownEvent is the event that the path names, of the mailbox that it names.
+func (c call) ownEvent() (event, error) {
+	e, ok := get[event](c.tx, eventBucket, c.PathValue("id"))
+	if !ok || e.Mailbox != c.user.ID {
+		return event{}, notFound("ErrorItemNotFound", "The specified object was not found in the store.")
+	}
+	return e, nil
+}
+
 // createEvent makes one event per transactionId. A repeated request is
 // answered 201 again, with the event that there is.
 func (s *Server) createEvent(c call) (answer, error) {
-	if _, _, err := c.outputZone(); err != nil {
-		return answer{}, err // before anything is made
-	}
 	e := s.newEvent(c.user)
 	if err := c.read(&e, append(eventMembers(), "transactionId")...); err != nil {
 		return answer{}, err
@@ -40,18 +44,11 @@ func (s *Server) createEvent(c call) (answer, error) {
 	if err := e.settle(event{}); err != nil {
 		return answer{}, err
 	}
-	err := s.updateCalendars(func(cal *calendars) error {
-		if old, ok := cal.repeated(e); ok {
-			e = old
-			return nil
-		}
-		if err := cal.meet(c.user, &e); err != nil {
-			return err
-		}
-		e = cal.put(e)
-		cal.invite(e)
-		return nil
-	})
+	cal := calendars{c.tx, s}
+	if old, ok := cal.repeated(e); ok {
+		return c.event(http.StatusCreated, old)
+	}
+	e, err := cal.plan(c.user, e)
 	if err != nil {
 		return answer{}, err
 	}
@@ -62,47 +59,34 @@ func (s *Server) createEvent(c call) (answer, error) {
 }
 
 func (s *Server) getEvent(c call) (answer, error) {
-	var e event
-	err := s.updateCalendars(func(cal *calendars) (err error) {
-		e, err = cal.own(c)
-		return err
-	})
+	e, err := c.ownEvent()
 	if err != nil {
 		return answer{}, err
 	}
 	return c.event(http.StatusOK, e)
 }
 
-// patchEvent is the organizer's. Members of the body replace whole lists.
+// patchEvent is the organizer's. Attendees are replaced as a whole.
 func (s *Server) patchEvent(c call) (answer, error) {
-	var e event
-	err := s.updateCalendars(func(cal *calendars) error {
-		before, err := cal.own(c)
-		if err != nil {
-			return err
-		}
-		if !before.IsOrganizer {
-			return failure{http.StatusForbidden, "ErrorAccessDenied", "Only the organizer changes an event."}
-		}
-		e = before
-		e.Attendees = nil
-		if err := c.read(&e, eventMembers()...); err != nil {
-			return err
-		}
-		if e.Attendees == nil {
-			e.Attendees = before.Attendees
-		}
-		if err := e.settle(before); err != nil {
-			return err
-		}
-		if err := cal.meet(c.user, &e); err != nil {
-			return err
-		}
-		e = cal.put(e)
-		cal.invite(e)
-		return nil
-	})
+	before, err := c.ownEvent()
 	if err != nil {
+		return answer{}, err
+	}
+	if !before.IsOrganizer {
+		return answer{}, failure{http.StatusForbidden, "ErrorAccessDenied", "Only the organizer changes an event."}
+	}
+	e := before
+	e.Attendees = nil // or the new ones would be read onto the old
+	if err := c.read(&e, eventMembers()...); err != nil {
+		return answer{}, err
+	}
+	if e.Attendees == nil {
+		e.Attendees = before.Attendees
+	}
+	if err := e.settle(before); err != nil {
+		return answer{}, err
+	}
+	if e, err = (calendars{c.tx, s}).plan(c.user, e); err != nil {
 		return answer{}, err
 	}
 	return c.event(http.StatusOK, e)
@@ -111,36 +95,31 @@ func (s *Server) patchEvent(c call) (answer, error) {
 // deleteEvent cancels an event for all if the organizer deletes it, and takes
 // it off one calendar if somebody else does.
 func (s *Server) deleteEvent(c call) (answer, error) {
-	err := s.updateCalendars(func(cal *calendars) error {
-		e, err := cal.own(c)
-		if err != nil {
-			return err
-		}
-		if e.IsOrganizer {
-			cal.end(e)
-		} else {
-			cal.remove(e)
-		}
-		return nil
-	})
-	return answer{status: http.StatusNoContent}, err
+	e, err := c.ownEvent()
+	if err != nil {
+		return answer{}, err
+	}
+	cal := calendars{c.tx, s}
+	if e.IsOrganizer {
+		cal.cancel(e)
+	} else {
+		cal.drop(e)
+	}
+	return answer{status: http.StatusNoContent}, nil
 }
 
 // cancelEvent is deleteEvent with a message, for the organizer ("event:
 // cancel").
 func (s *Server) cancelEvent(c call) (answer, error) {
-	err := s.updateCalendars(func(cal *calendars) error {
-		e, err := cal.own(c)
-		if err != nil {
-			return err
-		}
-		if !e.IsOrganizer {
-			return failure{http.StatusBadRequest, "ErrorInvalidRequest", "Your request can't be completed. You need to be an organizer to cancel a meeting."}
-		}
-		cal.end(e)
-		return nil
-	})
-	return answer{status: http.StatusAccepted}, err
+	e, err := c.ownEvent()
+	if err != nil {
+		return answer{}, err
+	}
+	if !e.IsOrganizer {
+		return answer{}, failure{http.StatusBadRequest, "ErrorInvalidRequest", "Your request can't be completed. You need to be an organizer to cancel a meeting."}
+	}
+	calendars{c.tx, s}.cancel(e)
+	return answer{status: http.StatusAccepted}, nil
 }
 
 // getCalendar describes the one calendar of a mailbox.

@@ -6,131 +6,117 @@ import (
 	"strings"
 )
 
-// meetingContext says what a meeting is.
-func (c call) meetingContext() string { return "users('" + c.user.ID + "')/onlineMeetings/$entity" }
+// meeting answers with one meeting.
+func (c call) meeting(status int, m meeting) (answer, error) {
+	return c.entity(status, "users('"+c.user.ID+"')/onlineMeetings/$entity", m.seenBy(c))
+}
 
-// createMeeting makes one meeting per request, also of a repeated one.
+// createMeeting makes one meeting per request, also of a repeated one. A
+// request names the end, while the start may be now.
 func (s *Server) createMeeting(c call) (answer, error) {
-	m := s.newMeeting(c.user)
-	body := meetingRequest{meeting: &m}
-	if err := c.read(&body, append(meetingMembers(), "joinMeetingIdSettings", "chatInfo")...); err != nil {
+	m, err := s.readMeeting(c, true, append(meetingMembers(), "joinMeetingIdSettings", "chatInfo")...)
+	if err != nil {
 		return answer{}, err
 	}
-	if err := body.schedule(s.now(), true); err != nil {
-		return answer{}, err
-	}
-	if err := s.apply(body); err != nil {
-		return answer{}, err
-	}
-	if err := s.keepMeeting(m); err != nil {
-		return answer{}, err
-	}
-	return c.entity(http.StatusCreated, c.meetingContext(), m.seenBy(c))
+	c.put(meetingBucket, m.ID, m)
+	return c.meeting(http.StatusCreated, m)
 }
 
-func (s *Server) keepMeeting(m meeting) error {
-	return s.store.update(func(t *tx) error {
-		t.put(meetingBucket, m.ID, m)
-		return nil
-	})
-}
-
-// createOrGetMeeting makes one meeting per user and externalId
-// ("onlineMeeting: createOrGet").
+// createOrGetMeeting makes one meeting per user and externalId, whatever else
+// a later request says ("onlineMeeting: createOrGet").
 func (s *Server) createOrGetMeeting(c call) (answer, error) {
-	m := s.newMeeting(c.user)
-	body := meetingRequest{meeting: &m}
-	if err := c.read(&body, "externalId", "subject", "startDateTime", "endDateTime", "participants", "chatInfo"); err != nil {
+	m, err := s.readMeeting(c, false, "externalId", "subject", "startDateTime", "endDateTime", "participants", "chatInfo")
+	if err != nil {
 		return answer{}, err
 	}
 	if m.ExternalID == nil || *m.ExternalID == "" {
 		return answer{}, badRequest("The externalId is required.")
 	}
-	if err := body.schedule(s.now(), false); err != nil {
+	for other := range all[meeting](c.tx, meetingBucket) {
+		if other.organizer() == c.user.ID && other.ExternalID != nil && *other.ExternalID == *m.ExternalID {
+			return c.meeting(http.StatusOK, other)
+		}
+	}
+	c.put(meetingBucket, m.ID, m)
+	return c.meeting(http.StatusCreated, m)
+}
+
+// readMeeting is a new meeting as a body wants it, which may set these members.
+func (s *Server) readMeeting(c call, endRequired bool, members ...string) (meeting, error) {
+	m := s.newMeeting(c.user)
+	body := meetingRequest{meeting: &m}
+	if err := c.read(&body, members...); err != nil {
+		return m, err
+	}
+	if err := body.schedule(s.now(), endRequired); err != nil {
+		return m, err
+	}
+	return m, s.apply(body)
+}
+
+func (s *Server) getMeeting(c call) (answer, error) {
+	m, err := c.ownMeeting()
+	if err != nil {
+		return answer{}, err
+	}
+	return c.meeting(http.StatusOK, m)
+}
+
+// ownMeeting is the meeting that the path names, of the user that it names.
+func (c call) ownMeeting() (meeting, error) {
+	id := c.PathValue("id")
+	m, ok := get[meeting](c.tx, meetingBucket, id)
+	switch {
+	case !ok:
+		return meeting{}, notFound("NotFound", "Invalid meeting id "+id+".")
+	case m.organizer() != c.user.ID:
+		return meeting{}, c.mismatch()
+	}
+	return m, nil
+}
+
+func (c call) mismatch() error {
+	return notFound("NotFound", "Organizer Id mismatch User Id: "+c.user.ID)
+}
+
+// patchMeeting changes what the body names, down to members of members; the
+// attendees are replaced as a whole.
+func (s *Server) patchMeeting(c call) (answer, error) {
+	m, err := c.ownMeeting()
+	if err != nil {
+		return answer{}, err
+	}
+	body := meetingRequest{meeting: &m}
+	if err := c.read(&body, meetingMembers()...); err != nil {
+		return answer{}, err
+	}
+	if err := body.reschedule(); err != nil {
 		return answer{}, err
 	}
 	if err := s.apply(body); err != nil {
 		return answer{}, err
 	}
-	status := http.StatusCreated
-	err := s.store.update(func(t *tx) error {
-		for other := range all[meeting](t, meetingBucket) {
-			if other.organizer() == c.user.ID && other.ExternalID != nil && *other.ExternalID == *m.ExternalID {
-				m, status = other, http.StatusOK
-				return nil
-			}
-		}
-		t.put(meetingBucket, m.ID, m)
-		return nil
-	})
-	if err != nil {
-		return answer{}, err
-	}
-	return c.entity(status, c.meetingContext(), m.seenBy(c))
-}
-
-func (s *Server) getMeeting(c call) (answer, error) {
-	var m meeting
-	err := s.store.update(func(t *tx) (err error) {
-		m, err = ownMeeting(t, c)
-		return err
-	})
-	if err != nil {
-		return answer{}, err
-	}
-	return c.entity(http.StatusOK, c.meetingContext(), m.seenBy(c))
-}
-
-// ownMeeting is the meeting that the path names, of the user that it names.
-func ownMeeting(t *tx, c call) (meeting, error) {
-	id := c.PathValue("id")
-	m, ok := get[meeting](t, meetingBucket, id)
-	switch {
-	case !ok:
-		return meeting{}, notFound("NotFound", "Invalid meeting id "+id+".")
-	case m.organizer() != c.user.ID:
-		return meeting{}, mismatch(c)
-	}
-	return m, nil
-}
-
-func mismatch(c call) error { return notFound("NotFound", "Organizer Id mismatch User Id: "+c.user.ID) }
-
-func (s *Server) patchMeeting(c call) (answer, error) {
-	var m meeting
-	err := s.store.update(func(t *tx) (err error) {
-		if m, err = ownMeeting(t, c); err != nil {
-			return err
-		}
-		body := meetingRequest{meeting: &m}
-		if err := c.read(&body, meetingMembers()...); err != nil {
-			return err
-		}
-		if err := body.reschedule(); err != nil {
-			return err
-		}
-		if err := s.apply(body); err != nil {
-			return err
-		}
-		t.put(meetingBucket, m.ID, m)
-		return nil
-	})
-	if err != nil {
-		return answer{}, err
-	}
-	return c.entity(http.StatusOK, c.meetingContext(), m.seenBy(c))
+	c.put(meetingBucket, m.ID, m)
+	return c.meeting(http.StatusOK, m)
 }
 
 func (s *Server) deleteMeeting(c call) (answer, error) {
-	err := s.store.update(func(t *tx) error {
-		m, err := ownMeeting(t, c)
-		if err != nil {
-			return err
-		}
-		t.remove(meetingBucket, m.ID)
-		return nil
-	})
-	return answer{status: http.StatusNoContent}, err
+	m, err := c.ownMeeting()
+	if err != nil {
+		return answer{}, err
+	}
+	c.remove(meetingBucket, m.ID)
+	return answer{status: http.StatusNoContent}, nil
+}
+
+// virtualAppointmentLink is for somebody without an account, in a browser
+// ("virtualAppointment: getVirtualAppointmentJoinWebUrl").
+func (s *Server) virtualAppointmentLink(c call) (answer, error) {
+	m, err := c.ownMeeting()
+	if err != nil {
+		return answer{}, err
+	}
+	return c.list("Edm.String", s.visitLink(m.Chat.ThreadID)), nil
 }
 
 // meetingFilter is the form of $filter that is documented for meetings: a
@@ -159,7 +145,7 @@ func (s *Server) filterMeetings(c call) (answer, error) {
 	default:
 		return answer{}, badRequest("The property '" + parts[1] + "' is not supported in $filter.")
 	}
-	m, err := s.findMeeting(c, named)
+	m, err := c.findMeeting(named)
 	if err != nil {
 		return answer{}, err
 	}
@@ -168,35 +154,17 @@ func (s *Server) filterMeetings(c call) (answer, error) {
 
 // findMeeting is for the organizer. Attendees are told that something is
 // there, others that it is not theirs.
-func (s *Server) findMeeting(c call, named func(meeting) bool) (found meeting, err error) {
-	err = s.store.update(func(t *tx) error {
-		for m := range all[meeting](t, meetingBucket) {
-			switch {
-			case !named(m):
-			case m.organizer() == c.user.ID:
-				found = m
-				return nil
-			case m.attends(c.user):
-				return failure{http.StatusForbidden, "Forbidden", "An error has occurred."}
-			default:
-				return mismatch(c)
-			}
+func (c call) findMeeting(named func(meeting) bool) (meeting, error) {
+	for m := range all[meeting](c.tx, meetingBucket) {
+		switch {
+		case !named(m):
+		case m.organizer() == c.user.ID:
+			return m, nil
+		case m.attends(c.user):
+			return meeting{}, failure{http.StatusForbidden, "Forbidden", "An error has occurred."}
+		default:
+			return meeting{}, c.mismatch()
 		}
-		return notFound("NotFound", "Invalid meeting id or link.")
-	})
-	return found, err
-}
-
-// virtualAppointmentLink is for somebody without an account, in a browser
-// ("virtualAppointment: getVirtualAppointmentJoinWebUrl").
-func (s *Server) virtualAppointmentLink(c call) (answer, error) {
-	var m meeting
-	err := s.store.update(func(t *tx) (err error) {
-		m, err = ownMeeting(t, c)
-		return err
-	})
-	if err != nil {
-		return answer{}, err
 	}
-	return c.list("Edm.String", s.visitLink(m.Chat.ThreadID)), nil
+	return meeting{}, notFound("NotFound", "Invalid meeting id or link.")
 }

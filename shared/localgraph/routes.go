@@ -58,16 +58,16 @@ func (s *Server) graphRoutes() *http.ServeMux {
 	appointments := permission{
 		roles:  []string{"BookingsAppointment.ReadWrite.All"},
 		scopes: []string{"BookingsAppointment.ReadWrite.All", "Bookings.ReadWrite.All", "Bookings.Manage.All"}}
-	g.plain("POST /solutions/bookingBusinesses/{business}/appointments", appointments, s.createAppointment)
-	g.plain("POST /solutions/bookingBusinesses/{business}/appointments/{id}/cancel", appointments, s.cancelAppointment)
-	g.plain("GET /solutions/bookingBusinesses/{business}/calendarView", appointments, s.bookings)
+	g.plain("POST /solutions/bookingBusinesses/{business}/appointments", appointments, s.atomic(s.createAppointment))
+	g.plain("POST /solutions/bookingBusinesses/{business}/appointments/{id}/cancel", appointments, s.atomic(s.cancelAppointment))
+	g.plain("GET /solutions/bookingBusinesses/{business}/calendarView", appointments, s.atomic(s.bookings))
 
 	subscribe := permission{roles: slices.Concat(readCalendars.roles, readMeetings.roles), scopes: readCalendars.scopes}
 	g.plain("POST /subscriptions", subscribe, s.createSubscription)
-	g.plain("GET /subscriptions/{id}", subscribe, s.getSubscription)
-	g.plain("PATCH /subscriptions/{id}", subscribe, s.renewSubscription)
-	g.plain("DELETE /subscriptions/{id}", subscribe, s.deleteSubscription)
-	g.plain("POST /subscriptions/{id}/reauthorize", subscribe, s.reauthorizeSubscription)
+	g.plain("GET /subscriptions/{id}", subscribe, s.atomic(s.getSubscription))
+	g.plain("PATCH /subscriptions/{id}", subscribe, s.atomic(s.renewSubscription))
+	g.plain("DELETE /subscriptions/{id}", subscribe, s.atomic(s.deleteSubscription))
+	g.plain("POST /subscriptions/{id}/reauthorize", subscribe, s.atomic(s.reauthorizeSubscription))
 
 	g.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.respond(w, r, answer{}, unknownPath(r))
@@ -124,6 +124,21 @@ func (s *Server) serve(r *http.Request, c caller, user User, op operation) (answ
 	return op(call{Request: r, caller: c, user: user, root: root, body: body})
 }
 
+// atomic gives an operation its transaction, and tells what it has changed.
+func (s *Server) atomic(op operation) operation {
+	return func(c call) (a answer, err error) {
+		err = s.store.update(func(t *tx) error {
+			c.tx = t
+			a, err = op(c)
+			return err
+		})
+		if err == nil {
+			err = s.notify(c.news)
+		}
+		return a, err
+	}
+}
+
 // serveUser checks, in the order of the service, the token, its permissions,
 // whose data it is, and the policy or limit that covers it.
 func (s *Server) serveUser(r *http.Request, kind resource, need permission, op operation) (answer, error) {
@@ -151,7 +166,7 @@ func (s *Server) serveUser(r *http.Request, kind resource, need permission, op o
 		}
 		defer leave()
 	}
-	return s.serve(r, caller, user, op)
+	return s.serve(r, caller, user, s.atomic(op))
 }
 
 // subject is the user whom a path names. Somebody signed in acts for

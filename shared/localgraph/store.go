@@ -112,6 +112,7 @@ func (st *store) update(fn func(*tx) error) error {
 type tx struct {
 	docs    map[reference]json.RawMessage
 	changes map[reference]json.RawMessage // nil: removed
+	news    []change                      // of calendars, to be told
 	err     error
 }
 

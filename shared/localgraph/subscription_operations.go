@@ -40,18 +40,14 @@ func (s *Server) createSubscription(c call) (answer, error) {
 	if c.caller.user != "" {
 		sub.CreatorID = c.caller.user
 	}
-	err = s.store.update(func(t *tx) error {
-		s.dropExpired(t)
-		if countLike(t, sub, w) >= w.quota {
-			return failure{http.StatusForbidden, "ExtensionError", "The limit of subscriptions to the resource has been reached."}
+	return s.atomic(func(c call) (answer, error) {
+		s.dropExpired(c.tx)
+		if countLike(c.tx, sub, w) >= w.quota {
+			return answer{}, failure{http.StatusForbidden, "ExtensionError", "The limit of subscriptions to the resource has been reached."}
 		}
-		t.put(subscriptionBucket, sub.ID, sub)
-		return nil
-	})
-	if err != nil {
-		return answer{}, err
-	}
-	return c.subscription(http.StatusCreated, sub)
+		c.put(subscriptionBucket, sub.ID, sub)
+		return c.subscription(http.StatusCreated, sub)
+	})(c)
 }
 
 func (s *Server) dropExpired(t *tx) {
@@ -75,8 +71,8 @@ func countLike(t *tx, sub subscription, w watched) (n int) {
 
 // ownSubscription is the living one that the path names, of the application
 // that asks.
-func (s *Server) ownSubscription(t *tx, c call) (subscription, error) {
-	sub, ok := get[subscription](t, subscriptionBucket, c.PathValue("id"))
+func (s *Server) ownSubscription(c call) (subscription, error) {
+	sub, ok := get[subscription](c.tx, subscriptionBucket, c.PathValue("id"))
 	if !ok || sub.ApplicationID != c.caller.app || !sub.ExpirationDateTime.After(s.now()) {
 		return subscription{}, notFound("ResourceNotFound", "The object was not found.")
 	}
@@ -84,11 +80,7 @@ func (s *Server) ownSubscription(t *tx, c call) (subscription, error) {
 }
 
 func (s *Server) getSubscription(c call) (answer, error) {
-	var sub subscription
-	err := s.store.update(func(t *tx) (err error) {
-		sub, err = s.ownSubscription(t, c)
-		return err
-	})
+	sub, err := s.ownSubscription(c)
 	if err != nil {
 		return answer{}, err
 	}
@@ -103,45 +95,33 @@ func (s *Server) renewSubscription(c call) (answer, error) {
 	if err := c.read(&body, "expirationDateTime"); err != nil {
 		return answer{}, err
 	}
-	var sub subscription
-	err := s.store.update(func(t *tx) (err error) {
-		if sub, err = s.ownSubscription(t, c); err != nil {
-			return err
-		}
-		w, err := s.watch(c, sub.Resource)
-		if err != nil {
-			return err
-		}
-		if err := sub.extend(w, body.ExpirationDateTime, s.now()); err != nil {
-			return err
-		}
-		t.put(subscriptionBucket, sub.ID, sub)
-		return nil
-	})
+	sub, err := s.ownSubscription(c)
 	if err != nil {
 		return answer{}, err
 	}
+	w, err := s.watch(c, sub.Resource)
+	if err != nil {
+		return answer{}, err
+	}
+	if err := sub.extend(w, body.ExpirationDateTime, s.now()); err != nil {
+		return answer{}, err
+	}
+	c.put(subscriptionBucket, sub.ID, sub)
 	return c.subscription(http.StatusOK, sub)
 }
 
 // reauthorizeSubscription changes nothing here, where authorization never
 // runs out.
 func (s *Server) reauthorizeSubscription(c call) (answer, error) {
-	err := s.store.update(func(t *tx) error {
-		_, err := s.ownSubscription(t, c)
-		return err
-	})
+	_, err := s.ownSubscription(c)
 	return answer{status: http.StatusNoContent}, err
 }
 
 func (s *Server) deleteSubscription(c call) (answer, error) {
-	err := s.store.update(func(t *tx) error {
-		sub, err := s.ownSubscription(t, c)
-		if err != nil {
-			return err
-		}
-		t.remove(subscriptionBucket, sub.ID)
-		return nil
-	})
-	return answer{status: http.StatusNoContent}, err
+	sub, err := s.ownSubscription(c)
+	if err != nil {
+		return answer{}, err
+	}
+	c.remove(subscriptionBucket, sub.ID)
+	return answer{status: http.StatusNoContent}, nil
 }
