@@ -50,9 +50,10 @@ type Event struct {
 	Mine       bool   // the user is the organizer
 	Response   string // the user's: none, organizer, tentativelyAccepted, accepted, declined, notResponded
 	Online     bool
-	Provider   string // of the online meeting, such as TeamsProvider
-	JoinURL    string // of the online meeting; "" where Graph has none yet
-	WebLink    string // opens it in Outlook
+	Provider   string  // of the online meeting, such as TeamsProvider
+	JoinURL    string  // of the online meeting; "" where Graph has none yet
+	DialIn     *DialIn // nil for none; without the numbers that a Meeting has besides
+	WebLink    string  // opens it in Outlook
 }
 
 // IsTeamsMeeting reports whether there is a Teams meeting to join.
@@ -80,7 +81,9 @@ type wireEvent struct {
 	Online        bool   `json:"isOnlineMeeting"`
 	Provider      string `json:"onlineMeetingProvider"`
 	OnlineMeeting struct {
-		JoinURL string `json:"joinUrl"`
+		JoinURL      string `json:"joinUrl"`
+		ConferenceID string `json:"conferenceId"`
+		TollNumber   string `json:"tollNumber"`
 	} `json:"onlineMeeting"` // onlineMeetingUrl is of no use
 	WebLink string `json:"webLink"`
 }
@@ -112,13 +115,17 @@ func (w wireEvent) event(call operation) (Event, error) {
 	if w.ID == "" || errStart != nil || errEnd != nil {
 		return Event{}, call.nonsense("an event has no id or no readable times")
 	}
-	return Event{
+	e := Event{
 		ID: w.ID, ICalUID: w.ICalUID, SeriesID: w.SeriesID, Subject: w.Subject,
 		Start: start, End: end, AllDay: w.AllDay, Cancelled: w.Cancelled,
 		Organizer: Invitee{Address: w.Organizer.EmailAddress.Address, Name: w.Organizer.EmailAddress.Name},
 		Mine:      w.Mine, Response: w.Response.Response,
 		Online: w.Online, Provider: w.Provider, JoinURL: w.OnlineMeeting.JoinURL, WebLink: w.WebLink,
-	}, nil
+	}
+	if m := w.OnlineMeeting; m.ConferenceID != "" {
+		e.DialIn = &DialIn{ConferenceID: m.ConferenceID, TollNumber: m.TollNumber}
+	}
+	return e, nil
 }
 
 func invitees(people []Invitee) []wireInvitee {

@@ -33,6 +33,7 @@ func wholeEvent() graph.Event {
 		ID: "AAMk=", ICalUID: "0400", Subject: "Consultation", Start: start, End: end,
 		Organizer: graph.Invitee{Address: "ada@contoso.com", Name: "Ada"}, Mine: true, Response: "organizer",
 		Online: true, Provider: graph.TeamsProvider, JoinURL: joinURL, WebLink: "https://outlook.office365.com/x",
+		DialIn: &graph.DialIn{ConferenceID: "291633251", TollNumber: "+1"},
 	}
 }
 

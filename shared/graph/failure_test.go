@@ -121,6 +121,20 @@ func TestRecovery(t *testing.T) {
 	}
 }
 
+// TestAPatientClient waits for as long as Graph says, if it was made to.
+func TestAPatientClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		opts := graph.Options{}
+		opts.Retry.MaxRetryDelay = -1
+		client, _, injector := behindWith(t, answers{"GET " + meetingPath: "200 " + meetingJSON}, opts)
+		injector.Add(faults.Rule{Status: 429, Header: map[string]string{"Retry-After": "150"}})
+		started := time.Now()
+		if _, err := client.User(organizer).Meeting(t.Context(), meetingID); err != nil || time.Since(started) != 150*time.Second {
+			t.Errorf("%v after %v", err, time.Since(started))
+		}
+	})
+}
+
 // The details are what operators act on.
 func TestDetailsSayWhatToDo(t *testing.T) {
 	client, _, injector := behind(t, nil)

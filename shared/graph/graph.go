@@ -70,8 +70,8 @@ const maxAnswer = 2 << 20
 // another user than the one that was asked.
 var ErrNotFound = errors.New("graph: not found")
 
-// ErrNotOrganizer says that a meeting was asked for by its join URL through
-// somebody who did not organize it. Graph looks it up for the organizer only.
+// ErrNotOrganizer says that a meeting was asked for by its join URL or join id
+// through somebody who did not organize it. Graph looks it up for the organizer only.
 var ErrNotOrganizer = errors.New("graph: the user is not the organizer of the meeting")
 
 // Options are the optional settings of a Client. The zero value is good for

@@ -66,13 +66,13 @@ func (u *User) Meeting(ctx context.Context, id string) (Meeting, error) {
 // returns ErrNotOrganizer if the user did not organize it but may see it, and
 // ErrNotFound if there is no such meeting; Graph does not tell all of them apart.
 func (u *User) MeetingByJoinURL(ctx context.Context, joinURL string) (Meeting, error) {
-	return u.find(ctx, operation{name: "find meeting by join URL", lookup: true}, "JoinWebUrl", joinURL)
+	return u.find(ctx, "find meeting by join URL", "JoinWebUrl", joinURL)
 }
 
 // MeetingByJoinID returns a meeting by the digits that people type to join it,
-// or ErrNotFound.
+// with the errors of MeetingByJoinURL.
 func (u *User) MeetingByJoinID(ctx context.Context, joinID string) (Meeting, error) {
-	return u.find(ctx, operation{name: "find meeting by join id"}, "joinMeetingIdSettings/joinMeetingId", joinID)
+	return u.find(ctx, "find meeting by join id", "joinMeetingIdSettings/joinMeetingId", joinID)
 }
 
 // DeleteMeeting ends a meeting's life; nobody is told. It returns ErrNotFound
@@ -113,11 +113,11 @@ func (u *User) meeting(ctx context.Context, call operation) (Meeting, error) {
 
 // find gets the one meeting of which a property has a value. The value is a
 // literal in a query, so that an escaped join URL is escaped once more.
-func (u *User) find(ctx context.Context, call operation, property, value string) (Meeting, error) {
+func (u *User) find(ctx context.Context, name, property, value string) (Meeting, error) {
+	call := operation{name: name, method: http.MethodGet, want: []int{http.StatusOK}, permission: readMeetings, object: true, lookup: true}
 	if value != "" {
 		call.path = join(u.path, "/onlineMeetings?$filter="+query(property+" eq "+literal(value)))
 	}
-	call.method, call.want, call.permission, call.object = http.MethodGet, []int{http.StatusOK}, readMeetings, true
 	var answer struct {
 		Value []wireMeeting `json:"value"`
 	}

@@ -169,7 +169,7 @@ func TestMeetingsOfOthers(t *testing.T) {
 	for _, tt := range []struct {
 		name, body string
 		status     int
-		byURL, get error
+		found, get error
 	}{
 		{"an attendee asks", `{"error":{"code":"Forbidden","message":"An error has occurred."}}`, 403, graph.ErrNotOrganizer, nil},
 		{"an outsider asks", `{"error":{"code":"Forbidden","message":"3003: User does not have access to lookup meeting."}}`, 403, graph.ErrNotOrganizer, nil},
@@ -181,9 +181,10 @@ func TestMeetingsOfOthers(t *testing.T) {
 		injector.Add(saysJSON(tt.status, tt.body))
 		user := client.User(organizer)
 		_, byURL := user.MeetingByJoinURL(t.Context(), joinURL)
+		_, byID := user.MeetingByJoinID(t.Context(), "1234567890")
 		_, get := user.Meeting(t.Context(), meetingID)
-		if !errors.Is(byURL, tt.byURL) {
-			t.Errorf("%s: by join URL: %v, want %v", tt.name, byURL, tt.byURL)
+		if !errors.Is(byURL, tt.found) || !errors.Is(byID, tt.found) {
+			t.Errorf("%s: by join URL: %v, by join id: %v, want %v", tt.name, byURL, byID, tt.found)
 		}
 		if tt.get == nil {
 			wantProblem(t, tt.name, get, problem.Upstream, "graph_forbidden")
@@ -192,8 +193,8 @@ func TestMeetingsOfOthers(t *testing.T) {
 		}
 		wantNoLeak(t, tt.name, byURL)
 		wantNoLeak(t, tt.name, get)
-		if n := len(injector.Calls()); n != 2 {
-			t.Errorf("%s: %d requests for two calls", tt.name, n)
+		if n := len(injector.Calls()); n != 3 {
+			t.Errorf("%s: %d requests for three calls", tt.name, n)
 		}
 	}
 }

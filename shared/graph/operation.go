@@ -27,7 +27,7 @@ type operation struct {
 	permission string // what the application needs; delegated ones lack the .All
 
 	object bool // the path names an object, so that 404 means that it is gone
-	lookup bool // of a meeting by its join URL, which is the organizer's alone
+	lookup bool // of a meeting by what it is joined by, which is the organizer's alone
 	once   bool // a repeat would do it twice
 }
 
