@@ -96,7 +96,7 @@ func (s *Server) createAppointment(c call) (answer, error) {
 func (s *Server) meetOnline(a *appointment) {
 	thread := "19:meeting_" + base64.RawStdEncoding.EncodeToString([]byte(s.ids())) + "@thread.v2"
 	organizer := uuid.NewSHA1(uuid.NameSpaceURL, []byte(a.Business)).String()
-	join, anonymous := s.joinLink(thread, digits(13), organizer), s.visitLink(thread)
+	join, anonymous := s.joinLink(thread, joinID(), organizer), s.visitLink(thread)
 	a.JoinWebURL, a.AnonymousJoinWebURL = &join, &anonymous
 }
 

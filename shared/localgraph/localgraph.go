@@ -29,7 +29,8 @@
 // by JoinWebUrl and joinMeetingId only, and there is no sending of SMS. All-day events are treated as others are. Meetings never expire, and
 // the limits of requests per minute and of meetings per month are not counted.
 // An event's attendees get a copy, but nobody answers an invitation.
-// Notifications carry no resource data; deliveries that wait for their next
+// Subscriptions are to the events of calendars only, not to calls of meetings;
+// notifications carry no resource data; deliveries that wait for their next
 // attempt are lost when the server ends; a subscription's expiry is not
 // announced unless /_lifecycle says so. Bookings appointments are on no
 // calendar.
@@ -47,11 +48,13 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -93,7 +96,7 @@ type Server struct {
 	verifyUser     func(string) (string, error)
 	store          *store
 	signer         func() (*rsa.PrivateKey, error)
-	settings       settingsBox
+	settings       atomic.Pointer[Settings]
 	mailboxes      mailboxes
 	webhooks       *webhooks
 	now            func() time.Time
@@ -105,9 +108,6 @@ type Server struct {
 // refuses a file that another process holds open.
 func New(o Options) (*Server, error) {
 	o = o.withDefaults()
-	if err := o.Settings.check(); err != nil {
-		return nil, err
-	}
 	if uuid.Validate(o.Tenant) != nil {
 		return nil, fmt.Errorf("localgraph: the tenant %q is no GUID", o.Tenant)
 	}
@@ -125,11 +125,13 @@ func New(o Options) (*Server, error) {
 		identityHeader: o.IdentityHeader,
 		verifyUser:     o.VerifyUser,
 		store:          st,
-		settings:       settingsBox{current: o.Settings},
 		mailboxes:      mailboxes{open: map[string]int{}},
 		webhooks:       newWebhooks(o.Transport, o.Log),
 		now:            func() time.Time { return o.Now().UTC() },
 		ids:            o.IDs,
+	}
+	if err := s.Configure(o.Settings); err != nil {
+		return nil, errors.Join(err, st.close())
 	}
 	s.signer = sync.OnceValues(func() (*rsa.PrivateKey, error) { return st.signingKey(o.SigningKey) })
 	s.graph, s.entra = s.graphRoutes(), s.entraRoutes()

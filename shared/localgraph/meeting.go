@@ -1,11 +1,11 @@
 package localgraph
 
 import (
-	"crypto/rand"
+	cryptorand "crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"math/big"
+	"math/rand/v2"
 	"net/url"
 	"slices"
 	"strings"
@@ -98,7 +98,7 @@ type identity struct {
 // request may change before it is kept.
 func (s *Server) newMeeting(organizer User) meeting {
 	thread := "19:meeting_" + base64.RawStdEncoding.EncodeToString([]byte(s.ids())) + "@thread.v2"
-	conference, number := digits(9), digits(13)
+	conference, number := fmt.Sprint(1e8+rand.IntN(9e8)), joinID()
 	m := meeting{
 		ID:               base64.StdEncoding.EncodeToString([]byte("1*" + organizer.ID + "*0**" + thread)),
 		CreationDateTime: s.now(),
@@ -123,7 +123,7 @@ func (s *Server) newMeeting(organizer User) meeting {
 // meeting id.
 func (s *Server) joinLink(thread, number, organizer string) string {
 	if s.Settings().ShortLinks {
-		return "https://teams.microsoft.com/meet/" + number + "?p=" + rand.Text()
+		return "https://teams.microsoft.com/meet/" + number + "?p=" + cryptorand.Text()
 	}
 	context := fmt.Sprintf(`{"Tid":"%s","Oid":"%s"}`, s.tenant, organizer)
 	return "https://teams.microsoft.com/l/meetup-join/" + lowerEscapes(url.QueryEscape(thread)) +
@@ -135,15 +135,8 @@ func lowerEscapes(escaped string) string {
 	return strings.NewReplacer("%3A", "%3a", "%7B", "%7b", "%7D", "%7d", "%2C", "%2c", "%2B", "%2b", "%2F", "%2f").Replace(escaped)
 }
 
-// digits is a random number of n digits, the first of which is not 0.
-func digits(n int64) string {
-	low := new(big.Int).Exp(big.NewInt(10), big.NewInt(n-1), nil)
-	r, err := rand.Int(rand.Reader, new(big.Int).Mul(low, big.NewInt(9)))
-	if err != nil {
-		panic(err) // crypto/rand.Reader never fails
-	}
-	return r.Add(r, low).String()
-}
+// joinID is a number of 13 digits.
+func joinID() string { return fmt.Sprint(1e12 + rand.Int64N(9e12)) }
 
 // organizer is the object id of who owns the meeting.
 func (m meeting) organizer() string { return m.Participants.Organizer.Identity.User.ID }

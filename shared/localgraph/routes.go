@@ -3,7 +3,6 @@ package localgraph
 import (
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 )
@@ -62,12 +61,11 @@ func (s *Server) graphRoutes() *http.ServeMux {
 	g.plain("POST /solutions/bookingBusinesses/{business}/appointments/{id}/cancel", appointments, s.atomic(s.cancelAppointment))
 	g.plain("GET /solutions/bookingBusinesses/{business}/calendarView", appointments, s.atomic(s.bookings))
 
-	subscribe := permission{roles: slices.Concat(readCalendars.roles, readMeetings.roles), scopes: readCalendars.scopes}
-	g.plain("POST /subscriptions", subscribe, s.createSubscription)
-	g.plain("GET /subscriptions/{id}", subscribe, s.atomic(s.getSubscription))
-	g.plain("PATCH /subscriptions/{id}", subscribe, s.atomic(s.renewSubscription))
-	g.plain("DELETE /subscriptions/{id}", subscribe, s.atomic(s.deleteSubscription))
-	g.plain("POST /subscriptions/{id}/reauthorize", subscribe, s.atomic(s.reauthorizeSubscription))
+	g.plain("POST /subscriptions", readCalendars, s.createSubscription)
+	g.plain("GET /subscriptions/{id}", readCalendars, s.atomic(s.getSubscription))
+	g.plain("PATCH /subscriptions/{id}", readCalendars, s.atomic(s.renewSubscription))
+	g.plain("DELETE /subscriptions/{id}", readCalendars, s.atomic(s.deleteSubscription))
+	g.plain("POST /subscriptions/{id}/reauthorize", readCalendars, s.atomic(s.reauthorizeSubscription))
 
 	g.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.respond(w, r, answer{}, unknownPath(r))

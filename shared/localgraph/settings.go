@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"sync"
 )
 
 // The shapes of Graph's answer to an application without an application access
@@ -16,8 +15,9 @@ const (
 	PolicyUnauthorized = "unauthorized" // 403 Unauthorized, which names no policy
 )
 
-// Settings are what an administrator of the tenant could configure. The zero
-// value grants no application access to meetings, as a fresh tenant does.
+// Settings are what an administrator of the tenant could configure, and what
+// the service is free to do. The zero value grants no application access to
+// meetings, as a fresh tenant does.
 type Settings struct {
 	PolicyGlobal  bool     `json:"policyGlobal"`  // the application access policy covers everybody
 	PolicyUsers   []string `json:"policyUsers"`   // or these object ids
@@ -31,8 +31,7 @@ type Settings struct {
 }
 
 func (s Settings) check() error {
-	switch s.PolicyRefusal {
-	case "", PolicyForbidden, PolicyGeneral, PolicyUnauthorized:
+	if slices.Contains([]string{"", PolicyForbidden, PolicyGeneral, PolicyUnauthorized}, s.PolicyRefusal) {
 		return nil
 	}
 	return fmt.Errorf("localgraph: policyRefusal is %s, %s or %s", PolicyForbidden, PolicyGeneral, PolicyUnauthorized)
@@ -42,37 +41,21 @@ func (s Settings) covers(user string) bool {
 	return s.PolicyGlobal || slices.Contains(s.PolicyUsers, user)
 }
 
-// settingsBox holds the settings of now.
-type settingsBox struct {
-	mu      sync.Mutex
-	current Settings
-}
-
-func (b *settingsBox) get() Settings {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	s := b.current
-	s.PolicyUsers = slices.Clone(s.PolicyUsers)
-	return s
-}
-
-func (b *settingsBox) set(s Settings) error {
-	if err := s.check(); err != nil {
-		return err
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.current = s
-	return nil
-}
-
 // Settings returns the settings of now.
-func (s *Server) Settings() Settings { return s.settings.get() }
+func (s *Server) Settings() Settings {
+	settings := *s.settings.Load()
+	settings.PolicyUsers = slices.Clone(settings.PolicyUsers)
+	return settings
+}
 
 // Configure replaces the settings, from the next request on.
 func (s *Server) Configure(settings Settings) error {
 	settings.PolicyUsers = slices.Clone(settings.PolicyUsers)
-	return s.settings.set(settings)
+	if err := settings.check(); err != nil {
+		return err
+	}
+	s.settings.Store(&settings)
+	return nil
 }
 
 // serveSettings shows the settings (GET) or changes those that the body names
@@ -91,6 +74,5 @@ func (s *Server) serveSettings(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	w.Header().Set("Content-Type", "application/json")
-	json.NewEncoder(w).Encode(s.Settings())
+	writeJSON(w, http.StatusOK, settings)
 }

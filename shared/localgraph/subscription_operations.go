@@ -20,49 +20,39 @@ func (s *Server) createSubscription(c call) (answer, error) {
 		"clientState", "latestSupportedTlsVersion", "includeResourceData"); err != nil {
 		return answer{}, err
 	}
-	w, err := s.watch(c, sub.Resource)
+	user, err := s.watched(c, sub.Resource)
 	if err != nil {
 		return answer{}, err
 	}
-	if err := sub.check(w, c.caller, s.now()); err != nil {
+	if err := sub.check(s.now()); err != nil {
 		return answer{}, err
 	}
-	addresses := []string{sub.NotificationURL}
-	if sub.LifecycleNotificationURL != nil && *sub.LifecycleNotificationURL != sub.NotificationURL {
-		addresses = append(addresses, *sub.LifecycleNotificationURL)
-	}
-	for _, address := range addresses {
+	for _, address := range sub.addresses() {
 		if err := s.webhooks.validate(c.Context(), address); err != nil {
 			return answer{}, failure{http.StatusBadRequest, "ValidationError", "Subscription validation request failed. " + err.Error()}
 		}
 	}
-	sub.ID, sub.User, sub.ApplicationID, sub.CreatorID = s.ids(), w.user, c.caller.app, c.caller.app
+	sub.ID, sub.User, sub.ApplicationID, sub.CreatorID = s.ids(), user.ID, c.caller.app, c.caller.app
 	if c.caller.user != "" {
 		sub.CreatorID = c.caller.user
 	}
 	return s.atomic(func(c call) (answer, error) {
-		s.dropExpired(c.tx)
-		if countLike(c.tx, sub, w) >= w.quota {
-			return answer{}, failure{http.StatusForbidden, "ExtensionError", "The limit of subscriptions to the resource has been reached."}
+		if s.countLiving(c.tx, user) >= perMailbox {
+			return answer{}, failure{http.StatusForbidden, "ExtensionError", "The limit of subscriptions to the mailbox has been reached."}
 		}
 		c.put(subscriptionBucket, sub.ID, sub)
 		return c.subscription(http.StatusCreated, sub)
 	})(c)
 }
 
-func (s *Server) dropExpired(t *tx) {
+// countLiving counts the subscriptions to a mailbox, and clears away those that
+// have expired.
+func (s *Server) countLiving(t *tx, user User) (n int) {
 	for sub := range all[subscription](t, subscriptionBucket) {
-		if !sub.ExpirationDateTime.After(s.now()) {
+		switch {
+		case !sub.ExpirationDateTime.After(s.now()):
 			t.remove(subscriptionBucket, sub.ID)
-		}
-	}
-}
-
-// countLike counts the subscriptions to the same thing.
-func countLike(t *tx, sub subscription, w watched) (n int) {
-	for other := range all[subscription](t, subscriptionBucket) {
-		same := other.User == sub.User && (sub.User != "" || other.Resource == sub.Resource)
-		if same && (!w.perApp || other.ApplicationID == sub.ApplicationID) {
+		case sub.User == user.ID:
 			n++
 		}
 	}
@@ -99,11 +89,7 @@ func (s *Server) renewSubscription(c call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	w, err := s.watch(c, sub.Resource)
-	if err != nil {
-		return answer{}, err
-	}
-	if err := sub.extend(w, body.ExpirationDateTime, s.now()); err != nil {
+	if err := sub.extend(body.ExpirationDateTime, s.now()); err != nil {
 		return answer{}, err
 	}
 	c.put(subscriptionBucket, sub.ID, sub)

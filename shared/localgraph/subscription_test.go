@@ -158,16 +158,15 @@ func TestSubscriptionRefusals(t *testing.T) {
 	change := func(old, new string) string { return strings.Replace(subscription(""), old, new, 1) }
 	for _, c := range []struct{ name, body, message string }{
 		{"another resource", change("/events", "/messages"), "cannot be subscribed"},
-		{"calls in v1.0", change("users/"+localgraph.SeedUserID("ada")+"/events", "communications/onlineMeetings(joinWebUrl='x')/meetingCallEvents"), "cannot be subscribed"},
 		{"another change", change("created,updated", "created,moved"), "'moved'"},
 		{"plain http", change("https://api", "http://api"), "https"},
-		{"the past", change("2026-11-27", "2026-11-20"), "expirationDateTime"},
-		{"over seven days", change("2026-11-27T11", "2026-11-28T03"), "expirationDateTime"},
 		{"a long state", change(`"state"`, `"`+strings.Repeat("s", 129)+`"`), "128"},
 		{"rich", subscription(`,"includeResourceData":true`), "resource data"},
 	} {
 		n.refused(c.name, n.call("POST", "/v1.0/subscriptions", c.body), http.StatusBadRequest, "BadRequest", c.message)
 	}
+	n.refused("the past", n.call("POST", "/v1.0/subscriptions", change("2026-11-27", "2026-11-20")), http.StatusBadRequest, "ValidationError", "expiration")
+	n.refused("over seven days", n.call("POST", "/v1.0/subscriptions", change("2026-11-27T11", "2026-11-28T03")), http.StatusBadRequest, "ValidationError", "expiration")
 	if len(h.handshakes) > 0 {
 		t.Errorf("there were handshakes for subscriptions that cannot be: %v", h.handshakes)
 	}
@@ -180,18 +179,6 @@ func TestSubscriptionRefusals(t *testing.T) {
 		n := newTenant(t, localgraph.Options{Transport: faults.Transport{Handler: broken}})
 		n.refused(name, n.call("POST", "/v1.0/subscriptions", subscription("")), http.StatusBadRequest, "ValidationError", "Subscription validation request failed.")
 	}
-}
-
-// TestCallSubscriptions: in /beta, with a lifecycle URL, one per meeting.
-func TestCallSubscriptions(t *testing.T) {
-	n, _ := subscribed(t)
-	body := `{"changeType":"updated","notificationUrl":"https://api.example.com/n","expirationDateTime":"2026-11-23T11:00:00Z",
-		"resource":"communications/onlineMeetings(joinWebUrl='https%3A%2F%2Fteams.microsoft.com%2Fl%2F1')/meetingCallEvents"`
-	n.refused("no lifecycle URL", n.call("POST", "/beta/subscriptions", body+"}"), http.StatusBadRequest, "BadRequest", "lifecycleNotificationUrl")
-	body += `,"lifecycleNotificationUrl":"https://api.example.com/l"}`
-	n.must(http.StatusCreated, "POST", "/beta/subscriptions", body)
-	n.refused("the second", n.call("POST", "/beta/subscriptions", body), http.StatusForbidden, "ExtensionError", "limit")
-	n.must(http.StatusCreated, "POST", "/beta/subscriptions", strings.Replace(body, "2Fl%2F1", "2Fl%2F2", 1))
 }
 
 // TestRedelivery: what is not taken comes again, for four hours and no longer.
