@@ -28,14 +28,15 @@ type call struct {
 	body   []byte
 }
 
-// answer is what an operation says when all is well.
+// answer is what an operation says when all is well; otherwise it returns an
+// error, which is a failure wherever the client has to know more than 500.
 type answer struct {
 	status int
 	body   any // written as JSON; nil for none
 	header map[string]string
 }
 
-// failure is what it says otherwise.
+// failure is an error of Graph: status, error.code and error.message.
 type failure struct {
 	status        int
 	code, message string
@@ -47,11 +48,12 @@ func badRequest(message string) error {
 	return failure{http.StatusBadRequest, "BadRequest", message}
 }
 
+// notFound has the code of the service behind Graph: Exchange has its own.
 func notFound(code, message string) error {
 	return failure{http.StatusNotFound, code, message}
 }
 
-// object is a JSON object.
+// object is a JSON object that has no type of its own.
 type object = map[string]any
 
 // entity answers with a document and its context, which says in OData what it

@@ -88,14 +88,27 @@ func (cal calendars) meet(organizer User, e *event) error {
 		return err
 	}
 	m.Subject = &e.Subject
-	m.Participants.Attendees = []participant{}
-	for _, a := range e.Attendees {
-		m.Participants.Attendees = append(m.Participants.Attendees, participant{UPN: a.EmailAddress.Address, Role: "attendee"})
-	}
+	m.Participants.Attendees = m.invited(e.Attendees)
 	cal.put(meetingBucket, m.ID, m)
 	return nil
 }
 
+// invited are the attendees of an event as participants of its meeting. Who has
+// a role there keeps it.
+func (m meeting) invited(attendees []attendee) []participant {
+	all := []participant{}
+	for _, a := range attendees {
+		p, known := find(m.Participants.Attendees, func(p participant) bool { return strings.EqualFold(p.UPN, a.EmailAddress.Address) })
+		if !known {
+			p = participant{UPN: a.EmailAddress.Address, Role: "attendee"}
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// meetingOf is the meeting behind an event, which has nothing in common with it
+// but the link.
 func (cal calendars) meetingOf(e event) (meeting, bool) {
 	if e.OnlineMeeting == nil {
 		return meeting{}, false

@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/json"
 	"errors"
 	"math/big"
 	"net/http"
@@ -18,6 +19,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+	"github.com/go-jose/go-jose/v4"
+	"github.com/golang-jwt/jwt/v5"
 
 	"switchboard/shared/faults"
 	"switchboard/shared/localgraph"
@@ -111,6 +114,29 @@ func TestCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.works("on behalf of Ada", "/v1.0/me/onlineMeetings/x", onBehalfOf)
+}
+
+// TestPublishedKey checks a token as an API would, which knows nothing but the
+// address of the tenant's discovery document.
+func TestPublishedKey(t *testing.T) {
+	n := newTenant(t, localgraph.Options{})
+	discovery := n.must(http.StatusOK, "GET", "/"+n.Tenant()+"/v2.0/.well-known/openid-configuration", "")
+	var keys jose.JSONWebKeySet
+	set := n.must(http.StatusOK, "GET", strings.TrimPrefix(discovery.text(t, "jwks_uri"), n.url), "")
+	if err := json.Unmarshal([]byte(set.Text), &keys); err != nil {
+		t.Fatal(err)
+	}
+	token, err := n.UserToken(localgraph.SeedUserID("ada"), clientID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var claims jwt.MapClaims
+	_, err = jwt.ParseWithClaims(token, &claims, func(token *jwt.Token) (any, error) {
+		return keys.Key(token.Header["kid"].(string))[0].Key, nil
+	}, jwt.WithAudience("api://"+clientID), jwt.WithTimeFunc(n.clock), jwt.WithIssuer("https://sts.windows.net/"+n.Tenant()+"/"))
+	if err != nil || claims["oid"] != localgraph.SeedUserID("ada") || claims["tid"] != n.Tenant() || claims["scp"] != "access_as_user" {
+		t.Errorf("the token says %v: %v", claims, err)
+	}
 }
 
 func (n *tenant) managed(resource string) reply {

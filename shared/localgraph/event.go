@@ -73,6 +73,7 @@ type response struct {
 	Time     string `json:"time"`
 }
 
+// eventMeeting is all that an event tells of its meeting.
 type eventMeeting struct {
 	JoinURL      string `json:"joinUrl"`
 	ConferenceID string `json:"conferenceId"`

@@ -97,10 +97,19 @@ func TestInvitations(t *testing.T) {
 	n.refused("not the organizer", n.call("POST", graces+"/cancel", `{}`), http.StatusBadRequest, "ErrorInvalidRequest", "organizer")
 	n.refused("not on her calendar", n.call("GET", user("grace")+"/events/"+made.text(t, "id"), ""), http.StatusNotFound, "ErrorItemNotFound", "")
 
+	link := url.QueryEscape("JoinWebUrl eq '" + made.text(t, "onlineMeeting", "joinUrl") + "'")
+	found := n.must(http.StatusOK, "GET", user("ada")+"/onlineMeetings?$filter="+link, "")
+	meeting := user("ada") + "/onlineMeetings/" + at(t, found.Body, "value", 0, "id").(string)
+	n.must(http.StatusOK, "PATCH", meeting, `{"participants":{"attendees":[{"upn":"grace@contoso.example","role":"presenter"}]}}`)
+
 	moved := n.must(http.StatusOK, "PATCH", path, `{"subject":"Later","isOnlineMeeting":false,
 		"start":{"dateTime":"2026-11-22T17:00:00","timeZone":"W. Europe Standard Time"},"end":{"dateTime":"2026-11-22T17:30:00","timeZone":"Europe/Berlin"}}`)
 	if moved.text(t, "start", "dateTime") != "2026-11-22T16:00:00.0000000" || at(t, moved.Body, "isOnlineMeeting") != true {
 		t.Errorf("the moved event is %s", moved.Text)
+	}
+	if m := n.must(http.StatusOK, "GET", meeting, ""); m.text(t, "startDateTime") != "2026-11-22T16:00:00Z" || m.text(t, "subject") != "Later" ||
+		at(t, m.Body, "participants", "attendees", 1, "role") != "presenter" {
+		t.Errorf("the moved meeting is %s", m.Text)
 	}
 	if a := n.must(http.StatusOK, "GET", graces, ""); a.text(t, "subject") != "Later" || a.text(t, "start", "dateTime") != "2026-11-22T16:00:00.0000000" {
 		t.Errorf("the moved invitation is %s", a.Text)
@@ -114,8 +123,7 @@ func TestInvitations(t *testing.T) {
 	if a := n.day("grace", ""); a.subjects(t) != "" {
 		t.Errorf("there is still %s", a.Text)
 	}
-	link := url.QueryEscape("JoinWebUrl eq '" + made.text(t, "onlineMeeting", "joinUrl") + "'")
-	n.must(http.StatusNotFound, "GET", user("ada")+"/onlineMeetings?$filter="+link, "")
+	n.must(http.StatusNotFound, "GET", meeting, "")
 }
 
 // TestLateLinks: a link that is not in the first answer is there later.

@@ -42,23 +42,28 @@ type meeting struct {
 	WatermarkProtection  json.RawMessage `json:"watermarkProtection"` // as it was sent
 }
 
+// lobby is who need not wait to be admitted.
 type lobby struct {
 	Scope                 string `json:"scope"`
 	IsDialInBypassEnabled bool   `json:"isDialInBypassEnabled"`
 }
 
+// joinMeetingID is how to join without a link. The service makes id and
+// passcode, which cannot be changed.
 type joinMeetingID struct {
 	IsPasscodeRequired bool    `json:"isPasscodeRequired"`
 	JoinMeetingID      string  `json:"joinMeetingId"`
 	Passcode           *string `json:"passcode"`
 }
 
+// chatInfo is the chat of a meeting, which short links say nothing of.
 type chatInfo struct {
 	ThreadID            string  `json:"threadId"`
 	MessageID           string  `json:"messageId"`
 	ReplyChainMessageID *string `json:"replyChainMessageId"`
 }
 
+// audio is how to join by phone.
 type audio struct {
 	ConferenceID   string `json:"conferenceId"`
 	TollNumber     string `json:"tollNumber"`
@@ -66,11 +71,14 @@ type audio struct {
 	DialinURL      string `json:"dialinUrl"`
 }
 
+// joinInformation is an invitation to paste into a mail, as a data URL.
 type joinInformation struct {
 	Content     string `json:"content"`
 	ContentType string `json:"contentType"`
 }
 
+// participants are the people of a meeting. Attendees need no invitation to
+// join; they are listed for their roles.
 type participants struct {
 	Organizer participant   `json:"organizer"`
 	Attendees []participant `json:"attendees"`
@@ -82,6 +90,7 @@ type participant struct {
 	Identity identitySet `json:"identity"`
 }
 
+// identitySet is one of its members: somebody of Entra ID, or of ACS.
 type identitySet struct {
 	User *identity `json:"user"`
 	ACS  *identity `json:"azureCommunicationServicesUser,omitempty"`

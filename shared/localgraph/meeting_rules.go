@@ -19,9 +19,10 @@ func meetingMembers() []string {
 }
 
 // meetingRequest is a body, read onto the meeting that it makes or changes.
+// What needs a decision first is read into a member of its own, which hides the
+// meeting's from the decoder.
 type meetingRequest struct {
 	*meeting
-	// Shadows of members that a request may leave out.
 	StartDateTime *time.Time            `json:"startDateTime"`
 	EndDateTime   *time.Time            `json:"endDateTime"`
 	Participants  *participantsRequest  `json:"participants"`
@@ -69,8 +70,8 @@ func (r meetingRequest) reschedule() error {
 	return nil
 }
 
-// apply takes over what the shadows hold beside the times, and checks the
-// whole meeting.
+// apply takes over what was read aside, but for the times, and checks the whole
+// meeting.
 func (s *Server) apply(r meetingRequest) error {
 	m := r.meeting
 	if r.JoinMeetingID != nil && r.JoinMeetingID.IsPasscodeRequired {

@@ -7,8 +7,9 @@ import (
 	"sync"
 )
 
-// permission is what a token must hold one of: application permissions in
-// roles, or delegated ones in scp.
+// permission is what a token must hold one of: application permissions (claim
+// roles) where an application acts for itself, or delegated ones (scp) where it
+// acts for somebody ("Microsoft Graph permissions reference").
 type permission struct{ roles, scopes []string }
 
 // operation serves a call.
@@ -112,7 +113,8 @@ func (g routes) user(pattern string, kind resource, need permission, op operatio
 	g.mux.HandleFunc(method+" /me"+path, serve)
 }
 
-// serve reads the body and runs the operation.
+// serve reads the body and runs the operation. The body is read before any
+// transaction begins, so that a slow client holds nobody up.
 func (s *Server) serve(r *http.Request, c caller, user User, op operation) (answer, error) {
 	root, _ := r.Context().Value(rootKey{}).(string)
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
@@ -122,7 +124,8 @@ func (s *Server) serve(r *http.Request, c caller, user User, op operation) (answ
 	return op(call{Request: r, caller: c, user: user, root: root, body: body})
 }
 
-// atomic gives an operation its transaction, and tells what it has changed.
+// atomic gives an operation its transaction: all that it changes is kept, or
+// nothing if it fails. Subscribers hear of it afterwards.
 func (s *Server) atomic(op operation) operation {
 	return func(c call) (a answer, err error) {
 		err = s.store.update(func(t *tx) error {
@@ -137,8 +140,8 @@ func (s *Server) atomic(op operation) operation {
 	}
 }
 
-// serveUser checks, in the order of the service, the token, its permissions,
-// whose data it is, and the policy or limit that covers it.
+// serveUser checks the token, its permissions, whose data it is, and the policy
+// or limit that covers it, before it reads the body.
 func (s *Server) serveUser(r *http.Request, kind resource, need permission, op operation) (answer, error) {
 	code, message := "Forbidden", "Application is not authorized to perform this operation."
 	if kind == mailboxResource {

@@ -131,6 +131,7 @@ func (t *tx) write(file *bbolt.Tx) error {
 	return nil
 }
 
+// put adds or replaces a document.
 func (t *tx) put(b bucket, key string, doc any) {
 	text, err := json.Marshal(doc)
 	t.err = errors.Join(t.err, err)
@@ -139,6 +140,7 @@ func (t *tx) put(b bucket, key string, doc any) {
 
 func (t *tx) remove(b bucket, key string) { t.changes[reference{b, key}] = nil }
 
+// get reads a document into a new T, which is the caller's to change.
 func get[T any](t *tx, b bucket, key string) (doc T, ok bool) {
 	ref := reference{b, key}
 	text, changed := t.changes[ref]
