@@ -118,6 +118,8 @@ func TestUnknownPaths(t *testing.T) {
 	if a := n.call("GET", "/v2.0/users", ""); a.Code != http.StatusNotFound {
 		t.Errorf("an unknown version answers %d", a.Code)
 	}
+	large := `{"subject":"` + strings.Repeat("s", 4<<20) + `"}`
+	n.refused("a large body", n.call("POST", user("ada")+"/onlineMeetings", large), http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "")
 	a := n.call("GET", "/beta"+strings.TrimPrefix(user("ada"), "/v1.0")+"/onlineMeetings/x", "", "client-request-id", "mine")
 	n.refused("beta", a, http.StatusNotFound, "NotFound", "")
 	if a.Header.Get("client-request-id") != "mine" || at(t, a.Body, "error", "innerError", "client-request-id") != "mine" {

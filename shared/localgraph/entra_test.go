@@ -2,13 +2,8 @@ package localgraph_test
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
-	"errors"
-	"math/big"
 	"net/http"
 	"net/url"
 	"strings"
@@ -47,21 +42,6 @@ func (n *tenant) works(name, target string, credential azcore.TokenCredential) {
 	if a := n.call("GET", target, "", "Authorization", "Bearer "+token.Token); a.Code != http.StatusNotFound {
 		n.t.Errorf("%s: Graph answers %d %s", name, a.Code, a.Text)
 	}
-}
-
-// certificate is a self-signed one, of a key.
-func certificate(t *testing.T, key *rsa.PrivateKey) *x509.Certificate {
-	t.Helper()
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cert
 }
 
 // TestCredentials gets tokens with azidentity in each way that the product
@@ -196,60 +176,5 @@ func TestTokenRefusals(t *testing.T) {
 	}
 	if a := n.form("contoso", good); a.Code != 400 || at(t, a.Body, "error_codes", 0) != 90002.0 {
 		t.Errorf("another tenant: the answer is %d %s", a.Code, a.Text)
-	}
-}
-
-// TestOnBehalfOfRefusals: what a person has to mend, and whose assertions are
-// believed.
-func TestOnBehalfOfRefusals(t *testing.T) {
-	consented := application()
-	consented.Scopes = []string{"Calendars.Read"}
-	plain := application()
-	plain.ClientID = "5c0e1d7a-2f3b-4a6c-8d9e-0f1a2b3c4d5e"
-	ada := localgraph.SeedUserID("ada")
-	n := newTenant(t, localgraph.Options{Apps: []localgraph.App{consented, plain}, VerifyUser: func(assertion string) (string, error) {
-		if assertion != "from elsewhere" {
-			return "", errors.New("unknown")
-		}
-		return ada, nil
-	}})
-	own, err := n.UserToken(ada, clientID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	others, err := n.UserToken(ada, plain.ClientID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ask := func(app, assertion string) reply {
-		return n.form(n.Tenant(), url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "requested_token_use": {"on_behalf_of"},
-			"client_id": {app}, "client_secret": {secret}, "assertion": {assertion}, "scope": {resource + "/.default"}})
-	}
-	want := func(name string, a reply, oauth string, aadsts float64) {
-		t.Helper()
-		if a.Code != 400 || at(t, a.Body, "error") != oauth || at(t, a.Body, "error_codes", 0) != aadsts {
-			t.Errorf("%s: the answer is %d %s", name, a.Code, a.Text)
-		}
-	}
-	consent := ask(plain.ClientID, others)
-	want("no consent", consent, "invalid_grant", 65001)
-	if consent.text(t, "suberror") != "consent_required" {
-		t.Errorf("no consent: the answer is %s", consent.Text)
-	}
-	want("for another app", ask(clientID, others), "invalid_grant", 500131)
-	want("forged", ask(clientID, changed(own)), "invalid_grant", 50013)
-	want("an application's token", ask(clientID, n.token), "invalid_grant", 500131)
-	for _, assertion := range []string{own, "from elsewhere"} {
-		if a := ask(clientID, assertion); a.Code != 200 {
-			t.Errorf("the answer is %d %s", a.Code, a.Text)
-		}
-	}
-	if err := n.Configure(localgraph.Settings{ConditionalAccess: true}); err != nil {
-		t.Fatal(err)
-	}
-	stepUp := ask(clientID, own)
-	want("conditional access", stepUp, "interaction_required", 50076)
-	if !strings.Contains(stepUp.text(t, "claims"), "acrs") {
-		t.Errorf("conditional access: there is no challenge in %s", stepUp.Text)
 	}
 }

@@ -126,6 +126,25 @@ func TestInvitations(t *testing.T) {
 	n.must(http.StatusNotFound, "GET", meeting, "")
 }
 
+// TestGuests: who is no longer invited sees the event cancelled, once, and
+// nobody sees hidden guests.
+func TestGuests(t *testing.T) {
+	n := meetingTenant(t)
+	made := n.must(http.StatusCreated, "POST", user("ada")+"/events", strings.Replace(appointment, `"hideAttendees":false`, `"hideAttendees":true`, 1))
+	if guests := at(t, n.day("grace", "").Body, "value", 0, "attendees").([]any); len(guests) != 1 || len(at(t, made.Body, "attendees").([]any)) != 2 {
+		t.Errorf("Grace sees %v", guests)
+	}
+	path := user("ada") + "/events/" + made.text(t, "id")
+	n.must(http.StatusOK, "PATCH", path, `{"attendees":[{"emailAddress":{"address":"linus@contoso.example"}}]}`)
+	n.must(http.StatusOK, "PATCH", path, `{"subject":"Moved"}`)
+	if a := n.day("grace", ""); a.subjects(t) != "Canceled: Consultation" || at(t, a.Body, "value", 0, "isCancelled") != true {
+		t.Errorf("Grace, no longer invited, sees %s", a.Text)
+	}
+	if a := n.day("linus", ""); a.subjects(t) != "Moved" {
+		t.Errorf("Linus, now invited, sees %s", a.Text)
+	}
+}
+
 // TestLateLinks: a link that is not in the first answer is there later.
 func TestLateLinks(t *testing.T) {
 	n := newTenant(t, localgraph.Options{Settings: localgraph.Settings{LateLinks: true}})

@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"switchboard/shared/faults"
@@ -26,6 +24,7 @@ type receiver struct {
 	refuse        int    // that many deliveries first
 	handshakes    []string
 	notifications chan map[string]any
+	last          time.Time // of the latest delivery, taken or not
 
 	mu sync.Mutex
 }
@@ -54,6 +53,7 @@ func (h *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.t.Errorf("the delivery has %d items: %v", len(body.Value), err)
 		return
 	}
+	h.last = time.Now()
 	if h.refuse > 0 {
 		h.refuse--
 		w.WriteHeader(http.StatusServiceUnavailable)
@@ -181,61 +181,12 @@ func TestSubscriptionRefusals(t *testing.T) {
 	}
 }
 
-// TestRedelivery: what is not taken comes again, for four hours and no longer.
-func TestRedelivery(t *testing.T) {
-	for name, c := range map[string]struct {
-		refuse int
-		want   int
-	}{"taken at the third": {2, 1}, "never taken": {1 << 20, 0}} {
-		synctest.Test(t, func(t *testing.T) {
-			h := newReceiver(t)
-			h.refuse = c.refuse
-			key, err := signingKey()
-			if err != nil {
-				t.Fatal(err)
-			}
-			server, err := localgraph.New(localgraph.Options{SigningKey: key, Apps: []localgraph.App{application()}, Transport: faults.Transport{Handler: h}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			n := &tenant{t: t, Server: server, transport: faults.Transport{Handler: server}, url: "http://graph.localhost"}
-			n.token = n.appToken(application())
-			expiry := time.Now().Add(24 * time.Hour).UTC().Format(time.RFC3339)
-			n.must(http.StatusCreated, "POST", "/v1.0/subscriptions", strings.Replace(subscription(""), "2026-11-27T11:00:00Z", expiry, 1))
-			n.must(http.StatusCreated, "POST", user("ada")+"/events", appointment)
-			time.Sleep(5 * time.Hour)
-			if err := server.Close(); err != nil {
-				t.Error(err)
-			}
-			if attempts := c.refuse - h.refuse; len(h.notifications) != c.want || attempts < 2 || attempts > 60 {
-				t.Errorf("%s: there are %d notifications after %d refusals", name, len(h.notifications), attempts)
-			}
-		})
-	}
-}
-
-// TestClose: a delivery that waits for its next attempt holds nothing up.
-func TestClose(t *testing.T) {
-	h := newReceiver(t)
-	h.refuse = 1
-	n := newTenant(t, localgraph.Options{Transport: faults.Transport{Handler: h}})
-	n.must(http.StatusCreated, "POST", "/v1.0/subscriptions", subscription(""))
-	n.must(http.StatusCreated, "POST", user("ada")+"/events", appointment)
-	if err := n.Close(); err != nil {
-		t.Error(err)
-	}
-}
-
-// TestHandshakeOnTheWire: the create call waits while its own address answers.
-func TestHandshakeOnTheWire(t *testing.T) {
-	h := newReceiver(t)
-	listener := httptest.NewServer(h)
-	defer listener.Close()
-	n := newTenant(t, localgraph.Options{})
-	body := strings.Replace(subscription(""), "https://api.example.com/notifications", listener.URL+"/hook?code=1", 1)
-	n.must(http.StatusCreated, "POST", "/v1.0/subscriptions", body)
-	n.must(http.StatusCreated, "POST", user("ada")+"/events", appointment)
-	if got := <-h.notifications; got["clientState"] != "state" {
-		t.Errorf("the notification is %v", got)
-	}
+// TestSubscriptionsOfOthers: an application sees its own only.
+func TestSubscriptionsOfOthers(t *testing.T) {
+	other := application()
+	other.ClientID = "5c0e1d7a-2f3b-4a6c-8d9e-0f1a2b3c4d5e"
+	n := newTenant(t, localgraph.Options{Apps: []localgraph.App{application(), other}, Transport: faults.Transport{Handler: newReceiver(t)}})
+	id := n.must(http.StatusCreated, "POST", "/v1.0/subscriptions", subscription("")).text(t, "id")
+	n.token = n.appToken(other)
+	n.refused("another application's", n.call("DELETE", "/v1.0/subscriptions/"+id, ""), http.StatusNotFound, "ResourceNotFound", "")
 }

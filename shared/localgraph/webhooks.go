@@ -3,6 +3,7 @@ package localgraph
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -61,33 +62,21 @@ func (h *webhooks) validate(ctx context.Context, address string) error {
 	token := "Validation: Testing client application reachability for subscription Request-Id: " + uuid.NewString()
 	u, err := url.Parse(address)
 	if err != nil {
-		return err
+		return errors.New("the address cannot be read")
 	}
 	query := u.Query()
 	query.Set("validationToken", token)
 	u.RawQuery = query.Encode()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), http.NoBody)
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Content-Type", "text/plain; charset=utf-8")
-	response, err := h.client.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, 4<<10))
-	if err != nil {
-		return err
-	}
-	mediaType, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")) // one that is broken is not plain text
+	got, err := h.post(ctx, u.String(), "text/plain; charset=utf-8", nil)
 	switch {
-	case response.StatusCode != http.StatusOK:
-		return fmt.Errorf("the answer is %d", response.StatusCode)
-	case mediaType != "text/plain":
-		return fmt.Errorf("the answer is not text/plain")
-	case strings.TrimSpace(string(body)) != token:
-		return fmt.Errorf("the answer is not the validation token")
+	case err != nil:
+		return err
+	case got.status != http.StatusOK:
+		return fmt.Errorf("the answer is %d", got.status)
+	case got.mediaType != "text/plain":
+		return errors.New("the answer is not text/plain")
+	case strings.TrimSpace(got.text) != token:
+		return errors.New("the answer is not the validation token")
 	}
 	return nil
 }
@@ -106,11 +95,11 @@ func (h *webhooks) deliver(address string, body []byte) {
 	ctx, cancel := context.WithTimeout(h.ctx, webhookRetries)
 	defer cancel()
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
-		err := h.post(ctx, address, body)
-		if err == nil {
+		got, err := h.post(ctx, address, "application/json; charset=utf-8", body)
+		if err == nil && got.status/100 == 2 {
 			return
 		}
-		h.log.WarnContext(ctx, "a notification was not taken", "error", err)
+		h.log.WarnContext(ctx, "a notification was not taken", "status", got.status, "error", err)
 		select {
 		case <-time.After(pause/2 + rand.N(pause/2)):
 		case <-ctx.Done():
@@ -119,22 +108,29 @@ func (h *webhooks) deliver(address string, body []byte) {
 	}
 }
 
-func (h *webhooks) post(ctx context.Context, address string, body []byte) error {
+// receipt is what a subscriber answers.
+type receipt struct {
+	status    int
+	mediaType string
+	text      string // no more of it than a validation token can be long
+}
+
+// post sends once. Its errors do not name the address, which may hold a key.
+func (h *webhooks) post(ctx context.Context, address, contentType string, body []byte) (receipt, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return receipt{}, errors.New("the address cannot be read")
 	}
-	request.Header.Set("Content-Type", "application/json; charset=utf-8")
+	request.Header.Set("Content-Type", contentType)
 	response, err := h.client.Do(request)
 	if err != nil {
-		return err
+		if named, ok := errors.AsType[*url.Error](err); ok {
+			err = named.Err
+		}
+		return receipt{}, err
 	}
 	defer response.Body.Close()
-	if _, err := io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)); err != nil {
-		return err
-	}
-	if response.StatusCode/100 != 2 {
-		return fmt.Errorf("the answer is %d", response.StatusCode)
-	}
-	return nil
+	text, err := io.ReadAll(io.LimitReader(response.Body, 4<<10))
+	mediaType, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")) // "" if there is none to be read
+	return receipt{response.StatusCode, mediaType, string(text)}, err
 }
