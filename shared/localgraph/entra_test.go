@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -116,6 +117,22 @@ func TestPublishedKey(t *testing.T) {
 	}, jwt.WithAudience("api://"+clientID), jwt.WithTimeFunc(n.clock), jwt.WithIssuer("https://sts.windows.net/"+n.Tenant()+"/"))
 	if err != nil || claims["oid"] != localgraph.SeedUserID("ada") || claims["tid"] != n.Tenant() || claims["scp"] != "access_as_user" {
 		t.Errorf("the token says %v: %v", claims, err)
+	}
+}
+
+// TestAddresses: what the server says of itself is as the client wrote it.
+func TestAddresses(t *testing.T) {
+	n := meetingTenant(t)
+	secured := httptest.NewTLSServer(n.Server)
+	defer secured.Close()
+	n.transport, n.url = secured.Client().Transport, secured.URL
+	discovery := n.must(http.StatusOK, "GET", "/"+n.Tenant()+"/v2.0/.well-known/openid-configuration", "")
+	if want := secured.URL + "/" + n.Tenant() + "/oauth2/v2.0/token"; discovery.text(t, "token_endpoint") != want {
+		t.Errorf("the token endpoint is %s, want %s", discovery.text(t, "token_endpoint"), want)
+	}
+	calendar := n.must(http.StatusOK, "GET", "/beta/users/ada@contoso.example/calendar", "")
+	if !strings.HasPrefix(calendar.text(t, "@odata.context"), secured.URL+"/beta/$metadata#") {
+		t.Errorf("the context is %s", calendar.text(t, "@odata.context"))
 	}
 }
 

@@ -23,25 +23,28 @@
 // # Limits
 //
 // One tenant. There is no sign-in page: users' tokens come from UserToken, or
-// are somebody else's that Options.VerifyUser knows. There is no $batch, no
-// delta query, no $expand, no recurrence and no shared mailbox; names in paths
-// are case-sensitive; $filter knows the documented forms of onlineMeetings
-// by JoinWebUrl and joinMeetingId only, and there is no sending of SMS. All-day events are treated as others are. Meetings never expire, and
-// the limits of requests per minute and of meetings per month are not counted.
-// An event's attendees get a copy, but nobody answers an invitation.
-// Subscriptions are to the events of calendars only, not to calls of meetings;
-// notifications carry no resource data; deliveries that wait for their next
-// attempt are lost when the server ends; a subscription's expiry is not
-// announced unless /_lifecycle says so. Bookings appointments are on no
-// calendar.
+// are somebody else's that Options.VerifyUser knows. Names in paths are
+// case-sensitive. There is no $batch, no delta query, no $expand, no list of a
+// mailbox's events other than calendarView, no recurrence, no shared mailbox
+// and no sending of SMS; $filter knows JoinWebUrl and joinMeetingId only. All-day
+// events are treated as others are, and an attendee's copy of an event is never
+// answered. Meetings do not expire, and neither requests per minute nor meetings
+// per month are counted. Subscriptions are to the events of calendars only, not
+// to calls of meetings; a delivery holds one notification, without resource
+// data, and is lost if the server ends before it is taken; an expiry is not
+// announced unless /_lifecycle says so. Bookings appointments are on no mailbox's
+// calendar, and their meetings are nobody's. Of the Windows time zones the usual
+// ones are known.
 //
-// Where nothing is published, these are assumptions: the wording of messages
-// other than the quoted ones in package documentation of Graph; the answers to
-// unknown users, unknown members and wrong enumeration values (400 or 404,
-// BadRequest or NotFound); that createOrGet refuses what it does not document;
-// that createOrGet after a deletion makes a new meeting; the lobby that a tenant
-// starts with (organization); that a filter by joinMeetingId is the organizer's
-// alone as the one by JoinWebUrl is; that cancelling an event ends its meeting.
+// Where nothing is published, these are assumptions: most messages, and the
+// codes for unknown users, unknown members, wrong values and missing
+// permissions; that createOrGet refuses members that it does not document, and
+// makes a new meeting once the old one is deleted; the lobby of a new meeting
+// (organization); that a filter by joinMeetingId is the organizer's alone, as
+// the one by JoinWebUrl is; that a repeated transactionId is answered 201 even
+// if the rest of the body differs; that only its organizer changes an event, and
+// that cancelling it ends its meeting; that 429 for a mailbox tells no
+// Retry-After; the pauses between deliveries.
 package localgraph
 
 import (
