@@ -1,7 +1,6 @@
 package spaces_test
 
 import (
-	"crypto/rand"
 	"fmt"
 	"maps"
 	"net/http"
@@ -15,7 +14,6 @@ import (
 	"switchboard/functions/token"
 	"switchboard/functions/user"
 	"switchboard/shared/function"
-	"switchboard/shared/storage"
 	"switchboard/shared/testbed"
 )
 
@@ -38,26 +36,13 @@ func halled(t testing.TB, size int) hall {
 	for i := range crowd {
 		crowd[i] = fmt.Sprintf("usr_%052d", i)
 	}
-	if err := testbed.Crowd(t.Context(), stored(t, b), strings.TrimPrefix(h.club, "/api/spaces/"), b.Clock.Now(), crowd...); err != nil {
+	if err := testbed.Crowd(t.Context(), b.Store(), strings.TrimPrefix(h.club, "/api/spaces/"), b.Clock.Now(), crowd...); err != nil {
 		t.Fatal(err)
 	}
 	if members := h.ada.Get(h.club).JSON()["members"]; members != float64(size-1) {
 		t.Fatalf("it has %v members", members)
 	}
 	return h
-}
-
-// stored is the store of a bed.
-func stored(t testing.TB, b *testbed.Bed) *storage.Container {
-	t.Helper()
-	store, err := storage.Open(storage.Config{
-		Endpoint: "https://cosmos.localhost", Key: b.Cloud.Cosmos.Key(), Transport: b.Cloud.Cosmos, NewID: rand.Text,
-		Schema: storage.Schema{Database: "switchboard", Container: "main"},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return store
 }
 
 // cost is what an operation asks of the store, and of ACS. A read of several documents,

@@ -181,7 +181,7 @@ func TestUsedInvites(t *testing.T) {
 			id := "invite:" + strings.ToLower(rand.Text())
 			many.Put(&usedUp{Head: storage.Head{PK: "s:" + strings.TrimPrefix(h.club, "/api/spaces/"), ID: id, Type: "invite"}, Uses: 1, Used: 1, ExpiresAt: b.Clock.Now().Add(time.Hour)})
 		}
-		if err := stored(t, b).Write(t.Context(), many); err != nil {
+		if err := b.Store().Write(t.Context(), many); err != nil {
 			t.Fatal(err)
 		}
 	}

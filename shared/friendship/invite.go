@@ -71,7 +71,7 @@ func (r *Registry) Invite(ctx context.Context, user string, uses int, life time.
 			Head: storage.Head{PK: partition(user), ID: inviteType + ":" + strings.ToLower(r.NewID()), Type: inviteType, TTL: int(life.Seconds())},
 			Key:  idempotencyKey, Uses: uses, CreatedAt: now.Truncate(time.Second), ExpiresAt: now.Add(life).Truncate(time.Second),
 		}
-		all, err := r.invites(ctx, user)
+		all, err := r.invites(ctx, user, idempotencyKey)
 		if err != nil {
 			return err
 		}
@@ -110,25 +110,24 @@ func (i *invite) same(other *invite) error {
 
 // Invites lists a user's open invite links, the newest first: one query.
 func (r *Registry) Invites(ctx context.Context, user string) ([]Invitation, error) {
-	all, err := r.invites(ctx, user)
+	all, err := r.invites(ctx, user, "")
 	slices.SortFunc(all, func(a, b *invite) int { return b.CreatedAt.Compare(a.CreatedAt) })
-	list := []Invitation{}
-	for _, i := range all {
-		if i.open() {
-			list = append(list, i.show())
-		}
+	list := make([]Invitation, len(all))
+	for n, i := range all {
+		list[n] = i.show()
 	}
 	return list, err
 }
 
-// invites reads those that have not expired.
-func (r *Registry) invites(ctx context.Context, user string) (all []*invite, err error) {
+// invites reads the open ones, and the one that was made with a key, if there is a key.
+// Those that are used up would be ever more until they expire.
+func (r *Registry) invites(ctx context.Context, user, key string) ([]*invite, error) {
 	q := storage.Query{
 		PK:         partition(user),
-		Text:       "SELECT * FROM c WHERE c.type = @invite",
-		Parameters: map[string]any{"@invite": inviteType},
+		Text:       "SELECT * FROM c WHERE c.type = @invite AND (NOT IS_DEFINED(c.accepted) OR ARRAY_LENGTH(c.accepted) < c.uses OR c.key = @key)",
+		Parameters: map[string]any{"@invite": inviteType, "@key": key},
 	}
-	all, err = storage.Find[invite](ctx, r.Store, q, math.MaxInt)
+	all, err := storage.Find[invite](ctx, r.Store, q, math.MaxInt)
 	return slices.DeleteFunc(all, func(i *invite) bool { return !r.Now().Before(i.ExpiresAt) }), err
 }
 

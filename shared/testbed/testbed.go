@@ -27,6 +27,7 @@ import (
 	"switchboard/shared/function"
 	"switchboard/shared/hosting"
 	"switchboard/shared/local"
+	"switchboard/shared/storage"
 )
 
 // Issuer is the OpenID provider of a Bed: a name, reached in process.
@@ -314,6 +315,19 @@ func (b *Bed) stored(query string) (docs []json.RawMessage, err error) {
 		}
 	}
 	return docs, nil
+}
+
+// Store is the container of the functions, for tests that fill it themselves.
+func (b *Bed) Store() *storage.Container {
+	b.t.Helper()
+	store, err := storage.Open(storage.Config{
+		Endpoint: "https://cosmos.localhost", Key: b.Cloud.Cosmos.Key(), Transport: b.Cloud.Cosmos, NewID: rand.Text,
+		Schema: storage.Schema{Database: "switchboard", Container: "main"},
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return store
 }
 
 // Drain waits until the outbox is empty: everybody has heard of everything.
