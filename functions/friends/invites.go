@@ -6,21 +6,8 @@ import (
 	"time"
 
 	"switchboard/shared/api"
-	"switchboard/shared/friendship"
+	"switchboard/shared/invitation"
 )
-
-// invitation is an invite as its maker sees it.
-type invitation struct {
-	Code      string    `json:"code" doc:"What the link holds"`
-	Uses      int       `json:"uses" doc:"How many may accept in all"`
-	Used      int       `json:"used" doc:"How many have"`
-	CreatedAt time.Time `json:"createdAt" doc:"UTC"`
-	ExpiresAt time.Time `json:"expiresAt" doc:"UTC"`
-}
-
-func showInvite(i friendship.Invitation) invitation {
-	return invitation{Code: i.Code, Uses: i.Uses, Used: i.Used, CreatedAt: i.CreatedAt, ExpiresAt: i.ExpiresAt}
-}
 
 // wish is what an invite shall be like.
 type wish struct {
@@ -30,7 +17,7 @@ type wish struct {
 
 type invited struct {
 	Status int
-	Body   invitation
+	Body   invitation.Link
 }
 
 func (h handler) invite(ctx context.Context, in *struct {
@@ -49,13 +36,13 @@ func (h handler) invite(ctx context.Context, in *struct {
 	if created {
 		status = http.StatusCreated
 	}
-	return &invited{status, showInvite(made)}, nil
+	return &invited{status, made}, nil
 }
 
 // inviteList is an alias, so that the description names it by its operation.
 type inviteList = struct {
 	Body struct {
-		Items []invitation `json:"items" nullable:"false"`
+		Items []invitation.Link `json:"items" nullable:"false"`
 	}
 }
 
@@ -65,10 +52,7 @@ func (h handler) invites(ctx context.Context, _ *struct{}) (*inviteList, error) 
 		return nil, err
 	}
 	out := &inviteList{}
-	out.Body.Items = make([]invitation, len(open))
-	for n, i := range open {
-		out.Body.Items[n] = showInvite(i)
-	}
+	out.Body.Items = open
 	return out, nil
 }
 

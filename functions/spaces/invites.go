@@ -6,21 +6,8 @@ import (
 	"time"
 
 	"switchboard/shared/api"
-	"switchboard/shared/space"
+	"switchboard/shared/invitation"
 )
-
-// invitation is an invite link as hosts see it.
-type invitation struct {
-	Code      string    `json:"code" doc:"What the link holds"`
-	Uses      int       `json:"uses" doc:"How many may accept in all"`
-	Used      int       `json:"used" doc:"How many have"`
-	CreatedAt time.Time `json:"createdAt" doc:"UTC"`
-	ExpiresAt time.Time `json:"expiresAt" doc:"UTC"`
-}
-
-func showInvite(i space.Invitation) invitation {
-	return invitation{Code: i.Code, Uses: i.Uses, Used: i.Used, CreatedAt: i.CreatedAt, ExpiresAt: i.ExpiresAt}
-}
 
 // inviteWish is what an invite shall be like.
 type inviteWish struct {
@@ -30,7 +17,7 @@ type inviteWish struct {
 
 type oneInvite struct {
 	Status int
-	Body   invitation
+	Body   invitation.Link
 }
 
 func (h handler) invite(ctx context.Context, in *struct {
@@ -46,13 +33,13 @@ func (h handler) invite(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &oneInvite{madeOr200(isNew), showInvite(made)}, nil
+	return &oneInvite{madeOr200(isNew), made}, nil
 }
 
 // inviteList is an alias, so that the description names it by its operation.
 type inviteList = struct {
 	Body struct {
-		Items []invitation `json:"items" nullable:"false"`
+		Items []invitation.Link `json:"items" nullable:"false"`
 	}
 }
 
@@ -62,10 +49,7 @@ func (h handler) invites(ctx context.Context, in *ID) (*inviteList, error) {
 		return nil, err
 	}
 	out := &inviteList{}
-	out.Body.Items = make([]invitation, len(open))
-	for n, i := range open {
-		out.Body.Items[n] = showInvite(i)
-	}
+	out.Body.Items = open
 	return out, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"switchboard/shared/invitation"
 	"switchboard/shared/problem"
 	"switchboard/shared/storage"
 )
@@ -16,44 +17,30 @@ import (
 // Its id holds the secret of the code.
 type invite struct {
 	storage.Head
-	Key       string    `json:"key,omitempty"` // the client's idempotency key
-	Uses      int       `json:"uses"`
-	Accepted  []string  `json:"accepted,omitempty"` // users, in order
-	CreatedAt time.Time `json:"createdAt"`
-	ExpiresAt time.Time `json:"expiresAt"`
+	invitation.Terms
+	Accepted []string `json:"accepted,omitempty"` // users, in order
 }
 
 const inviteType = "invite"
 
 // Invitation is an invite link as its maker sees it.
-type Invitation struct {
-	Code      string // what the link holds: 78 of a-z 2-7
-	Uses      int    // how often it may be used in all
-	Used      int
-	CreatedAt time.Time
-	ExpiresAt time.Time
-}
+type Invitation = invitation.Link
 
-// A code is the maker's user id without what all ids begin with, and a secret of
-// 130 random bits, so that one point read finds it and nobody guesses it.
+// The owner in a code is the maker's user id, without what all ids begin with.
 const (
-	userPrefix   = "usr_"
-	userLength   = 52
-	secretLength = 26
+	userPrefix = "usr_"
+	userLength = 52
 )
 
 func (i *invite) show() Invitation {
 	code := strings.TrimPrefix(strings.TrimPrefix(i.PK, "u:"), userPrefix) + strings.TrimPrefix(i.ID, inviteType+":")
-	return Invitation{Code: code, Uses: i.Uses, Used: len(i.Accepted), CreatedAt: i.CreatedAt, ExpiresAt: i.ExpiresAt}
+	return i.Link(code, len(i.Accepted))
 }
 
 // splitCode tells whose invite a code is of. ok is false for what never is one.
 func splitCode(code string) (user, id string, ok bool) {
-	const letters = "abcdefghijklmnopqrstuvwxyz234567"
-	if len(code) != userLength+secretLength || strings.Trim(code, letters) != "" {
-		return "", "", false
-	}
-	return userPrefix + code[:userLength], inviteType + ":" + code[userLength:], true
+	owner, secret, ok := invitation.Split(code, userLength)
+	return userPrefix + owner, inviteType + ":" + secret, ok
 }
 
 // Invite makes an invite link that may be used so often and lives so long, whole
@@ -66,10 +53,10 @@ func (r *Registry) Invite(ctx context.Context, user string, uses int, life time.
 		if err != nil {
 			return err
 		}
-		now := r.Now().UTC()
+		now := r.Now()
 		i := &invite{
-			Head: storage.Head{PK: partition(user), ID: inviteType + ":" + strings.ToLower(r.NewID()), Type: inviteType, TTL: int(life.Seconds())},
-			Key:  idempotencyKey, Uses: uses, CreatedAt: now.Truncate(time.Second), ExpiresAt: now.Add(life).Truncate(time.Second),
+			Head:  storage.Head{PK: partition(user), ID: inviteType + ":" + strings.ToLower(r.NewID()), Type: inviteType, TTL: int(life.Seconds())},
+			Terms: invitation.NewTerms(uses, life, idempotencyKey, now),
 		}
 		all, err := r.invites(ctx, user, idempotencyKey)
 		if err != nil {
@@ -79,14 +66,14 @@ func (r *Registry) Invite(ctx context.Context, user string, uses int, life time.
 		for _, other := range all {
 			if i.Key != "" && i.Key == other.Key {
 				made, created = other.show(), false
-				return i.same(other)
+				return i.Same(other.Terms)
 			}
 			if other.open() {
 				open++
 			}
 		}
 		if open >= r.Limits.Invites {
-			return problem.New(problem.Conflict, "invites_full", "There can be %d open invites at most. Revoke some first.", r.Limits.Invites)
+			return invitation.Full(r.Limits.Invites)
 		}
 		if err := h.count(Invite, r.Limits, now); err != nil {
 			return err
@@ -98,14 +85,6 @@ func (r *Registry) Invite(ctx context.Context, user string, uses int, life time.
 		return r.Store.Write(ctx, b)
 	})
 	return made, created, err
-}
-
-// same refuses an idempotency key that was used for an invite of another kind.
-func (i *invite) same(other *invite) error {
-	if i.Uses != other.Uses || i.ExpiresAt.Sub(i.CreatedAt) != other.ExpiresAt.Sub(other.CreatedAt) {
-		return problem.New(problem.Conflict, "idempotency_key_used", "An invite with other uses or another life was made with this Idempotency-Key. Take a new key.")
-	}
-	return nil
 }
 
 // Invites lists a user's open invite links, the newest first: one query.
@@ -128,7 +107,7 @@ func (r *Registry) invites(ctx context.Context, user, key string) ([]*invite, er
 		Parameters: map[string]any{"@invite": inviteType, "@key": key},
 	}
 	all, err := storage.Find[invite](ctx, r.Store, q, math.MaxInt)
-	return slices.DeleteFunc(all, func(i *invite) bool { return !r.Now().Before(i.ExpiresAt) }), err
+	return slices.DeleteFunc(all, func(i *invite) bool { return i.Over(r.Now()) }), err
 }
 
 func (i *invite) open() bool { return len(i.Accepted) < i.Uses }
@@ -164,7 +143,7 @@ func (r *Registry) Revoke(ctx context.Context, user, code string) error {
 func (r *Registry) Accept(ctx context.Context, user, code string) (Friend, error) {
 	maker, id, ok := splitCode(code)
 	if !ok {
-		return Friend{}, noInvite()
+		return Friend{}, invitation.Unknown()
 	}
 	if maker == user {
 		return Friend{}, problem.New(problem.Conflict, "friend_self", "This invite is your own. Send it to somebody else.")
@@ -194,7 +173,7 @@ func (r *Registry) Accept(ctx context.Context, user, code string) (Friend, error
 			e.Theirs = consent
 		}
 		if !consent.counts(e.Mine) {
-			return noInvite() // the friendship that it made has ended, of which the maker has not heard
+			return invitation.Unknown() // the friendship that it made has ended, of which the maker has not heard
 		}
 		if !e.Mine.counts(e.Theirs) {
 			e.Mine = e.Mine.next(wants, r.Now())
@@ -228,15 +207,15 @@ func (r *Registry) use(ctx context.Context, maker, id string, mine *edge) (conse
 	err = storage.Retry(ctx, func() error {
 		i := &invite{}
 		err := r.Store.Read(ctx, partition(maker), id, i)
-		if errors.Is(err, storage.ErrNotFound) || err == nil && !r.Now().Before(i.ExpiresAt) {
-			return noInvite()
+		if errors.Is(err, storage.ErrNotFound) || err == nil && i.Over(r.Now()) {
+			return invitation.Unknown()
 		}
 		if err != nil {
 			return err
 		}
 		h, e, err := r.both(ctx, maker, user)
 		if problem.Is(err, problem.NotFound) || problem.Is(err, problem.Conflict) || err == nil && e.State == Blocked {
-			return noInvite() // the maker is leaving, or wants nothing of this user
+			return invitation.Unknown() // the maker is leaving, or wants nothing of this user
 		}
 		if err != nil {
 			return err
@@ -247,10 +226,10 @@ func (r *Registry) use(ctx context.Context, maker, id string, mine *edge) (conse
 			return nil
 		}
 		if again {
-			return noInvite() // the friendship that it made has ended
+			return invitation.Unknown() // the friendship that it made has ended
 		}
 		if !i.open() {
-			return problem.New(problem.Conflict, "invite_used", "This invite has been used. Ask for another.")
+			return invitation.UsedUp()
 		}
 		e.Mine = e.Mine.next(wants, r.Now())
 		if err := h.room(e.State, Friends, r.Limits); err != nil {
@@ -269,8 +248,4 @@ func (r *Registry) use(ctx context.Context, maker, id string, mine *edge) (conse
 		return r.store(ctx, h, e, i, news)
 	})
 	return consent, err
-}
-
-func noInvite() error {
-	return problem.New(problem.NotFound, "invite_unknown", "There is no such invite: it has expired or was revoked. Ask for another.")
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"switchboard/shared/problem"
+	"switchboard/shared/invitation"
 	"switchboard/shared/storage"
 )
 
@@ -15,25 +15,12 @@ import (
 // does not tell who made it or who used it.
 type invite struct {
 	storage.Head
-	Key       string    `json:"key,omitempty"` // digest of its maker and the idempotency key
-	Uses      int       `json:"uses"`
-	Used      int       `json:"used"`
-	CreatedAt time.Time `json:"createdAt"`
-	ExpiresAt time.Time `json:"expiresAt"`
+	invitation.Terms     // the key is a digest of its maker and the idempotency key
+	Used             int `json:"used"`
 }
 
 // Invitation is an invite link as hosts see it.
-type Invitation struct {
-	Code      string // what the link holds: 52 of a-z 2-7
-	Uses      int    // how often it may be used in all
-	Used      int
-	CreatedAt time.Time
-	ExpiresAt time.Time
-}
-
-// A code is the space's id without what all ids begin with, and a secret of 130
-// random bits, so that one point read finds it and nobody guesses it.
-const secretLength = 26
+type Invitation = invitation.Link
 
 func inviteAt(spaceID, id string) *invite {
 	return &invite{Head: head(partition(spaceID), id, inviteType)}
@@ -41,31 +28,25 @@ func inviteAt(spaceID, id string) *invite {
 
 func (i *invite) show() Invitation {
 	code := strings.TrimPrefix(i.PK, partition(idPrefix)) + strings.TrimPrefix(i.ID, inviteType+":")
-	return Invitation{Code: code, Uses: i.Uses, Used: i.Used, CreatedAt: i.CreatedAt, ExpiresAt: i.ExpiresAt}
+	return i.Link(code, i.Used)
 }
 
-// splitCode tells which space a code is of. ok is false for what never is one.
+// splitCode tells which space a code is of: its owner is the space's id without what all
+// ids begin with. ok is false for what never is one.
 func splitCode(code string) (spaceID, id string, ok bool) {
-	const letters = "abcdefghijklmnopqrstuvwxyz234567"
-	if len(code) != idLength+secretLength || strings.Trim(code, letters) != "" {
-		return "", "", false
-	}
-	return idPrefix + code[:idLength], inviteType + ":" + code[idLength:], true
+	owner, secret, ok := invitation.Split(code, idLength)
+	return idPrefix + owner, inviteType + ":" + secret, ok
 }
 
 // usable refuses an invite that is none any more.
 func (i *invite) usable(now time.Time) error {
 	switch {
-	case i.ETag == "" || !now.Before(i.ExpiresAt):
-		return noInvite()
+	case i.ETag == "" || i.Over(now):
+		return invitation.Unknown()
 	case i.Used >= i.Uses:
-		return problem.New(problem.Conflict, "invite_used", "This invite has been used. Ask for another.")
+		return invitation.UsedUp()
 	}
 	return nil
-}
-
-func noInvite() error {
-	return problem.New(problem.NotFound, "invite_unknown", "There is no such invite: it has expired or was revoked. Ask for another.")
 }
 
 // Invite makes an invite link that may be used so often and lives so long, whole
@@ -78,12 +59,12 @@ func (r *Registry) Invite(ctx context.Context, user, id string, uses int, life t
 		if err != nil {
 			return err
 		}
-		now := r.Now().UTC()
-		i := inviteAt(id, inviteType+":"+strings.ToLower(r.NewID())[:secretLength])
-		i.Uses, i.CreatedAt, i.ExpiresAt, i.TTL = uses, now.Truncate(time.Second), now.Add(life).Truncate(time.Second), int(life.Seconds())
+		key := ""
 		if idempotencyKey != "" {
-			i.Key = digest("invite", user, idempotencyKey)
+			key = digest("invite", user, idempotencyKey)
 		}
+		i := inviteAt(id, inviteType+":"+strings.ToLower(r.NewID())[:invitation.SecretLength])
+		i.Terms, i.TTL = invitation.NewTerms(uses, life, key, r.Now()), int(life.Seconds())
 		all, err := r.invites(ctx, id, i.Key)
 		if err != nil {
 			return err
@@ -92,14 +73,14 @@ func (r *Registry) Invite(ctx context.Context, user, id string, uses int, life t
 		for _, other := range all {
 			if i.Key != "" && i.Key == other.Key {
 				made, created = other.show(), false
-				return i.same(other)
+				return i.Same(other.Terms)
 			}
 			if other.Used < other.Uses {
 				open++
 			}
 		}
 		if open >= r.Limits.Invites {
-			return problem.New(problem.Conflict, "invites_full", "There can be %d open invites at most. Revoke some first.", r.Limits.Invites)
+			return invitation.Full(r.Limits.Invites)
 		}
 		var b storage.Batch
 		b.Put(me) // one at a time, so that a key makes one invite
@@ -108,14 +89,6 @@ func (r *Registry) Invite(ctx context.Context, user, id string, uses int, life t
 		return r.Store.Write(ctx, b)
 	})
 	return made, created, err
-}
-
-// same refuses an idempotency key that was used for an invite of another kind.
-func (i *invite) same(other *invite) error {
-	if i.Uses != other.Uses || i.ExpiresAt.Sub(i.CreatedAt) != other.ExpiresAt.Sub(other.CreatedAt) {
-		return problem.New(problem.Conflict, "idempotency_key_used", "An invite with other uses or another life was made with this Idempotency-Key. Take a new key.")
-	}
-	return nil
 }
 
 // Invites lists a space's open invite links, the newest first, for hosts and owners:
@@ -142,7 +115,7 @@ func (r *Registry) invites(ctx context.Context, id, key string) ([]*invite, erro
 		Parameters: map[string]any{"@invite": inviteType, "@key": key},
 	}
 	all, err := storage.Find[invite](ctx, r.Store, q, math.MaxInt)
-	return slices.DeleteFunc(all, func(i *invite) bool { return !r.Now().Before(i.ExpiresAt) }), err
+	return slices.DeleteFunc(all, func(i *invite) bool { return i.Over(r.Now()) }), err
 }
 
 // Revoke ends an invite link, for hosts and owners. One that is not there, or is of
@@ -172,7 +145,7 @@ func (r *Registry) Revoke(ctx context.Context, user, id, code string) error {
 func (r *Registry) Accept(ctx context.Context, user, code string) (Space, error) {
 	id, inviteID, ok := splitCode(code)
 	if !ok {
-		return Space{}, noInvite()
+		return Space{}, invitation.Unknown()
 	}
 	return r.join(ctx, user, id, inviteAt(id, inviteID))
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"switchboard/shared/invitation"
 	"switchboard/shared/problem"
 	"switchboard/shared/storage"
 )
@@ -94,7 +95,7 @@ func (r *Registry) admission(s *space, me *member, with *invite) (Role, error) {
 	switch {
 	case !s.there() || me.Role == Banned:
 		if with != nil {
-			return None, noInvite()
+			return None, invitation.Unknown()
 		}
 		return None, unknown()
 	case me.Role.rank() >= joined:
