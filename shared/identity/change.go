@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"switchboard/shared/calling"
@@ -67,11 +68,13 @@ func (r *Registry) abandon(ctx context.Context, rec *Record, id string, cause er
 	r.discard(ctx, id)
 }
 
+// name is that of a bot or a service; others have none.
 func (who Subject) name() string {
-	if who.Kind == User {
+	name, named := strings.CutPrefix(who.Key.id, servicePrefix)
+	if !named {
 		return ""
 	}
-	return who.Key.id[len("service:"):]
+	return name
 }
 
 // settle ends our Change: it stores what came of it, as end says, which may run

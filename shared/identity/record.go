@@ -24,7 +24,7 @@ func UserKey(userID string) Key { return Key{pk: "u:" + userID, id: documentType
 // that listing them is one query in one partition.
 const servicesPartition = "d:services"
 
-// UserID is the user that a record is of, "" for bots and services.
+// UserID is the user that a record is of, "" for all others.
 func (rec *Record) UserID() string {
 	id, user := strings.CutPrefix(rec.PK, "u:")
 	if !user {
@@ -34,7 +34,13 @@ func (rec *Record) UserID() string {
 }
 
 // ServiceKey is the key of a bot or a service. A name is 1 to 64 of a-z 0-9 -.
-func ServiceKey(name string) Key { return Key{pk: servicesPartition, id: "service:" + name} }
+func ServiceKey(name string) Key { return Key{pk: servicesPartition, id: servicePrefix + name} }
+
+const servicePrefix = "service:"
+
+// GuestKey is the key of a guest, somebody without an account: in the partition of what
+// they are a guest of, so that they are found, and go, with it.
+func GuestKey(partition, guest string) Key { return Key{pk: partition, id: "identity:" + guest} }
 
 // Kind is what an application identity stands for.
 type Kind string
@@ -44,6 +50,7 @@ const (
 	User    Kind = "user"
 	Bot     Kind = "bot"
 	Service Kind = "service"
+	Guest   Kind = "guest" // of a meeting; for as long as that is on
 )
 
 // Record is the document of one application identity.

@@ -107,7 +107,7 @@ func (w starter) id(s *space, user string) (string, error) {
 		return w.groupID, nil
 	case w.key != "":
 		const custom = 8 // version (RFC 9562, 5.8)
-		return uuid.NewHash(hmac.New(sha256.New, []byte(s.Secret)), uuid.Nil, []byte(digest(user, w.key)), custom).String(), nil
+		return uuid.NewHash(hmac.New(sha256.New, []byte(s.Secret)), uuid.Nil, []byte(storage.Digest(user, w.key)), custom).String(), nil
 	}
 	id, err := uuid.NewRandom()
 	return id.String(), err

@@ -2,9 +2,6 @@ package space
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base32"
-	"strings"
 	"time"
 
 	"switchboard/shared/problem"
@@ -190,15 +187,4 @@ func earlier(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-// digest names a list of texts by 256 bits, in a-z 2-7.
-func digest(texts ...string) string {
-	sum := sha256.New()
-	for _, t := range texts {
-		size := [4]byte{byte(len(t) >> 24), byte(len(t) >> 16), byte(len(t) >> 8), byte(len(t))}
-		sum.Write(size[:])
-		sum.Write([]byte(t))
-	}
-	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum.Sum(nil)))
 }

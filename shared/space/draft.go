@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"switchboard/shared/problem"
+	"switchboard/shared/storage"
 )
 
 // What a draft may be.
@@ -30,7 +31,7 @@ func (d Draft) clean() Draft {
 // digest tells drafts apart.
 func (d Draft) digest() string {
 	times := fmt.Sprint(d.StartsAt.Unix(), d.EndsAt.Unix())
-	return digest(string(d.Kind), d.Name, d.Description, string(d.JoinPolicy), times)
+	return storage.Digest(string(d.Kind), d.Name, d.Description, string(d.JoinPolicy), times)
 }
 
 func seconds(t time.Time) time.Time {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"switchboard/shared/outbox"
 	"switchboard/shared/storage"
 	"switchboard/shared/ticket"
 )
@@ -57,7 +58,7 @@ func (r *Registry) leaveSome(ctx context.Context, n leaver) (further leaver, mor
 	if err != nil {
 		return n, false, err
 	}
-	err = each(ctx, places, func(ctx context.Context, p *place) error {
+	err = outbox.Each(ctx, places, func(ctx context.Context, p *place) error {
 		err := r.withdraw(ctx, p.Space, n.User, n.At)
 		if err != nil {
 			return err
@@ -209,7 +210,7 @@ const markLife = 24 * time.Hour
 
 // removeAll deletes documents of a closed space and the places of those who were in it.
 func (r *Registry) removeAll(ctx context.Context, id string, found []*member) error {
-	err := each(ctx, found, func(ctx context.Context, m *member) error {
+	err := outbox.Each(ctx, found, func(ctx context.Context, m *member) error {
 		if m.Type != memberType {
 			return nil
 		}

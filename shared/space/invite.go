@@ -61,7 +61,7 @@ func (r *Registry) Invite(ctx context.Context, user, id string, uses int, life t
 		}
 		key := ""
 		if idempotencyKey != "" {
-			key = digest("invite", user, idempotencyKey)
+			key = storage.Digest("invite", user, idempotencyKey)
 		}
 		i := inviteAt(id, inviteType+":"+strings.ToLower(r.NewID())[:invitation.SecretLength])
 		i.Terms, i.TTL = invitation.NewTerms(uses, life, key, r.Now()), int(life.Seconds())

@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"switchboard/shared/outbox"
 	"switchboard/shared/problem"
 	"switchboard/shared/storage"
@@ -115,22 +113,9 @@ func (r *Registry) Handlers() map[string]outbox.Handler {
 	}
 }
 
-// A piece of work on many is so large that ten thousand take some fifty of them, and
-// so many are worked on at once.
-const (
-	piece  = 200
-	atOnce = 8
-)
-
-// each does something for everybody, several at once. The error is the first there was.
-func each[T any](ctx context.Context, all []T, do func(context.Context, T) error) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(atOnce)
-	for _, one := range all {
-		g.Go(func() error { return do(ctx, one) })
-	}
-	return g.Wait()
-}
+// piece is how many of many are worked on before the outbox goes on: ten thousand take
+// some fifty.
+const piece = 200
 
 // spread brings the places of a space's people up to date, a piece at a time, after
 // the provider ended the call that ended. Whoever comes meanwhile has news of their
@@ -153,7 +138,7 @@ func (r *Registry) spread(ctx context.Context, n spread) (next any, err error) {
 	if err != nil {
 		return nil, err
 	}
-	err = each(ctx, people, func(ctx context.Context, m *member) error { return r.renew(ctx, s, m.User) })
+	err = outbox.Each(ctx, people, func(ctx context.Context, m *member) error { return r.renew(ctx, s, m.User) })
 	if err != nil || len(people) < piece {
 		return nil, err
 	}
@@ -200,7 +185,7 @@ func (r *Registry) rename(ctx context.Context, n cardNews) (next any, err error)
 	if err != nil {
 		return nil, err
 	}
-	err = each(ctx, places, func(ctx context.Context, in *place) error {
+	err = outbox.Each(ctx, places, func(ctx context.Context, in *place) error {
 		return storage.Retry(ctx, func() error {
 			m := memberAt(in.Space, n.User)
 			if err := r.Store.Snapshot(ctx, m); err != nil || m.ETag == "" || !m.outdated(p) {

@@ -95,20 +95,9 @@ func (r *Registry) renew(ctx context.Context, s *space, user string) error {
 	})
 }
 
-// reflect makes a user's place what the space and the user's role in it are now. What
-// it writes it looks at again, since all of it may change meanwhile, until there is
-// nothing to do; after some looks that is for another attempt.
+// reflect makes a user's place what the space and the user's role in it are now.
 func (r *Registry) reflect(ctx context.Context, id, user string) error {
-	return storage.Retry(ctx, func() error {
-		const looks = 3 // as many as it takes where nobody else changes anything
-		for range looks {
-			done, err := r.reflectOnce(ctx, id, user)
-			if err != nil || done {
-				return err
-			}
-		}
-		return storage.ErrStale
-	})
+	return storage.Settle(ctx, func() (bool, error) { return r.reflectOnce(ctx, id, user) })
 }
 
 func (r *Registry) reflectOnce(ctx context.Context, id, user string) (done bool, err error) {

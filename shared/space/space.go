@@ -166,7 +166,7 @@ func (r *Registry) settled(ctx context.Context, id, user string) {
 func (r *Registry) spaceID(user, key string) string {
 	random := r.NewID()
 	if key != "" {
-		random = digest("space", user, key)
+		random = storage.Digest("space", user, key)
 	}
 	return idPrefix + strings.ToLower(random)[:idLength]
 }

@@ -47,6 +47,22 @@ func Retry(ctx context.Context, attempt func() error) error {
 	return problem.New(problem.Unavailable, "contended", "Too many changes at once. Try again.").After(time.Second)
 }
 
+// Settle repeats a step that brings a copy in line with what it is a copy of, until the
+// step finds nothing left to do: since all of it may change meanwhile, what was written is
+// looked at again. It runs under Retry, and a step reads anew what it decides on.
+func Settle(ctx context.Context, step func() (done bool, err error)) error {
+	return Retry(ctx, func() error {
+		const looks = 3 // as many as it takes where nobody else changes anything
+		for range looks {
+			done, err := step()
+			if err != nil || done {
+				return err
+			}
+		}
+		return ErrStale
+	})
+}
+
 // pause waits about so long, give or take a half, so that those who met once do not
 // meet again.
 func pause(ctx context.Context, about time.Duration) error {
