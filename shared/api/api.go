@@ -27,7 +27,7 @@ import (
 // Functions and is kept on every host.
 const Prefix = "/api"
 
-// maxBody is the largest request body in bytes: no operation needs a tenth of it.
+// maxBody is the largest request body in bytes where an operation does not say otherwise.
 const maxBody = 64 << 10
 
 // Verifier finds out who sends a request; *signin.Verifier is one. Its errors
@@ -41,7 +41,7 @@ type Config struct {
 	Version  string // of the deployment, for the description
 	Verifier Verifier
 	Origins  []string      // web origins that browsers may call from; "*" = any; empty = none
-	Deadline time.Duration // for one request; the answer is 504 after it
+	Deadline time.Duration // for one request, unless its operation has its own; the answer is 504 after it
 	Now      func() time.Time
 	NewID    func() string // makes request ids
 	Log      *slog.Logger
@@ -49,9 +49,10 @@ type Config struct {
 
 // API collects operations and serves them.
 type API struct {
-	cfg  Config
-	mux  *http.ServeMux
-	huma huma.API
+	cfg       Config
+	mux       *http.ServeMux
+	huma      huma.API
+	deadlines map[string]time.Duration // by the patterns of the operations that have their own
 }
 
 // strictNames makes huma tell members apart by case, as JSON does. It has no
@@ -63,7 +64,7 @@ var strictNames = sync.OnceFunc(func() { huma.ValidateStrictCasing = true })
 // New returns an API without operations.
 func New(cfg Config) *API {
 	strictNames()
-	a := &API{cfg: cfg, mux: http.NewServeMux()}
+	a := &API{cfg: cfg, mux: http.NewServeMux(), deadlines: map[string]time.Duration{}}
 	a.huma = humago.NewWithPrefix(a.mux, Prefix, a.describe())
 	a.huma.UseMiddleware(plainStatus)
 	return a
@@ -153,7 +154,7 @@ func (a *API) Handler() http.Handler {
 	delete(schemas, schemaName(reflect.TypeFor[huma.ErrorModel](), "")) // what rendered replaces
 	delete(schemas, schemaName(reflect.TypeFor[huma.ErrorDetail](), ""))
 	var h http.Handler = http.HandlerFunc(a.route)
-	for _, wrap := range []func(http.Handler) http.Handler{a.deadline, a.cors, a.recovered, a.logged, a.identified} {
+	for _, wrap := range []func(http.Handler) http.Handler{a.cors, a.recovered, a.logged, a.identified} {
 		h = wrap(h) // the last is the outermost
 	}
 	return h

@@ -103,6 +103,67 @@ func TestNoRequestOutlivesItsDeadline(t *testing.T) {
 	c.Get("/api/op/1").Problem(http.StatusGatewayTimeout, "too_slow")
 }
 
+// TestAnOperationMayHaveItsOwnDeadline, longer or shorter than that of all others, which
+// keep theirs.
+func TestAnOperationMayHaveItsOwnDeadline(t *testing.T) {
+	var left time.Duration
+	note := func(ctx context.Context) {
+		deadline, limited := ctx.Deadline()
+		if left = time.Until(deadline); !limited {
+			t.Error("there is no deadline")
+		}
+	}
+	a := api.New(api.Config{Verifier: verifier{}, Deadline: time.Minute, Now: time.Now, NewID: func() string { return "id" }, Log: slog.New(slog.DiscardHandler)})
+	for path, own := range map[string]time.Duration{"/usual/{id}": 0, "/slow/{id}": time.Hour, "/quick/{id}": time.Millisecond} {
+		op := api.Operation{ID: path, Method: http.MethodGet, Path: path, Deadline: own}
+		api.Register(a, op, func(ctx context.Context, _ *struct {
+			ID string `path:"id"`
+		}) (*text, error) {
+			if note(ctx); own == time.Millisecond {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			return &text{}, nil
+		})
+	}
+	a.Mount(http.MethodGet, "/mounted", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { note(r.Context()) }))
+	server := httptest.NewServer(a.Handler())
+	t.Cleanup(server.Close)
+	c := testbed.Client{T: t, URL: server.URL, Token: "good"}
+	for path, most := range map[string]time.Duration{"/usual/1": time.Minute, "/slow/1": time.Hour, "/mounted": time.Minute} {
+		for _, method := range []string{http.MethodGet, http.MethodHead} {
+			c.Do(method, "/api"+path, "").Want(http.StatusOK)
+			if left > most || left < most-10*time.Second {
+				t.Errorf("%s %s has %v left of %v", method, path, left, most)
+			}
+		}
+	}
+	c.Get("/api/quick/1").Problem(http.StatusGatewayTimeout, "too_slow")
+}
+
+// TestTheBearerTokenIsForTheHandlerAlone, and only where it was verified.
+func TestTheBearerTokenIsForTheHandlerAlone(t *testing.T) {
+	log := &testbed.Log{}
+	a := api.New(api.Config{Verifier: verifier{}, Deadline: time.Second, Now: time.Now, NewID: func() string { return "id" },
+		Log: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	for path, access := range map[string]api.Access{"/signed-in": api.SignedIn, "/anyone": api.Anyone} {
+		api.Register(a, api.Operation{ID: path, Method: http.MethodGet, Path: path, Access: access}, func(ctx context.Context, _ *struct{}) (*text, error) {
+			return &text{struct{ Text string }{api.Caller(ctx).UserID + " " + api.Bearer(ctx)}}, nil
+		})
+	}
+	server := httptest.NewServer(a.Handler())
+	t.Cleanup(server.Close)
+	c := testbed.Client{T: t, URL: server.URL, Token: "good"}
+	for path, want := range map[string]string{"/signed-in": "usr_ada good", "/anyone": " "} {
+		if got := c.Get("/api" + path).Want(http.StatusOK).Text("Text"); got != want {
+			t.Errorf("%s: the handler is told %q, want %q", path, got, want)
+		}
+	}
+	if strings.Contains(log.String(), "good") || !strings.Contains(log.String(), "/api/signed-in") {
+		t.Errorf("%s", log)
+	}
+}
+
 func TestRequestIDs(t *testing.T) {
 	c, _ := serve(t, nil, func(context.Context) (*text, error) { return &text{}, nil })
 	for sent, want := range map[string]string{
@@ -160,28 +221,38 @@ func TestOrigins(t *testing.T) {
 // TestABodyThatStopsHalfWay ends in an answer, not in a handler that waits, and
 // one whose status line says what its body says.
 func TestABodyThatStopsHalfWay(t *testing.T) {
-	a := api.New(api.Config{Verifier: verifier{}, Deadline: 100 * time.Millisecond, Now: time.Now, NewID: func() string { return "id" }, Log: slog.New(slog.DiscardHandler)})
-	api.Register(a, api.Operation{ID: "op", Method: http.MethodPost, Path: "/op"}, func(context.Context, *struct{ Body struct{ A int } }) (*text, error) {
-		return &text{}, nil
-	})
-	server := httptest.NewServer(a.Handler())
-	t.Cleanup(server.Close)
 	const head = "POST /api/op HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good\r\nContent-Type: application/json\r\n"
-	for name, request := range map[string]string{
-		"it never ends":       head + "Content-Length: 50\r\n\r\n{\"A\":",
-		"it is chunked badly": head + "Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+	const endless = head + "Content-Length: 50\r\n\r\n{\"A\":"
+	for _, test := range []struct {
+		name       string
+		usual, own time.Duration // deadlines
+		request    string
+	}{
+		{"it never ends", 100 * time.Millisecond, 0, endless},
+		{"it never ends, for an operation with a deadline of its own", time.Minute, 100 * time.Millisecond, endless},
+		{"it is chunked badly", 100 * time.Millisecond, 0, head + "Transfer-Encoding: chunked\r\n\r\nzz\r\n"},
 	} {
-		conn, err := net.Dial("tcp", strings.TrimPrefix(server.URL, "http://"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		io.WriteString(conn, request)
-		conn.SetReadDeadline(time.Now().Add(5 * time.Second))
-		answer, err := io.ReadAll(conn)
-		if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 400") || !strings.Contains(string(answer), "body_incomplete") {
-			t.Errorf("%s: %v %s", name, err, answer)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			a := api.New(api.Config{Verifier: verifier{}, Deadline: test.usual, Now: time.Now, NewID: func() string { return "id" }, Log: slog.New(slog.DiscardHandler)})
+			op := api.Operation{ID: "op", Method: http.MethodPost, Path: "/op", Deadline: test.own}
+			api.Register(a, op, func(context.Context, *struct{ Body struct{ A int } }) (*text, error) {
+				return &text{}, nil
+			})
+			server := httptest.NewServer(a.Handler())
+			t.Cleanup(server.Close)
+			conn, err := net.Dial("tcp", strings.TrimPrefix(server.URL, "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			io.WriteString(conn, test.request)
+			conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+			answer, err := io.ReadAll(conn)
+			if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 400") || !strings.Contains(string(answer), "body_incomplete") {
+				t.Errorf("%v %s", err, answer)
+			}
+		})
 	}
 }
 

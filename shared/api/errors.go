@@ -90,7 +90,7 @@ func (a *API) rendered(ctx huma.Context, _ string, v any) (any, error) {
 	p := invalid()
 	switch model.Status {
 	case http.StatusRequestEntityTooLarge:
-		p = problem.New(problem.TooLarge, "body_too_large", "The body may have %d bytes at most.", maxBody-1)
+		p = problem.New(problem.TooLarge, "body_too_large", "The body may have %d bytes at most.", ctx.Operation().MaxBodyBytes-1)
 	case http.StatusRequestTimeout:
 		p = problem.New(problem.Invalid, "body_incomplete", "The body did not arrive in time.")
 	case http.StatusInternalServerError:

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -160,19 +161,12 @@ func (a *API) cors(next http.Handler) http.Handler {
 	})
 }
 
-// deadline bounds the time a request may take, so that an answer comes before
-// the client or the host gives up.
-func (a *API) deadline(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), a.cfg.Deadline)
-		defer cancel()
-		next.ServeHTTP(w, r.WithContext(ctx))
-	})
-}
-
 // route serves the operation of the path, or says in the contract's own form
 // that there is none. It looks before the mux does, which would redirect what is
 // not clean and answer in its own words.
+//
+// The time that a request may take begins here, where its operation is known: an
+// answer comes before the client or the host gives up.
 func (a *API) route(w http.ResponseWriter, r *http.Request) {
 	if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
 		a.fail(w, r, invalid(problem.Field{Location: "query", Message: "is not a query: a % is not followed by two hexadecimal digits, or a semicolon separates"}))
@@ -184,7 +178,9 @@ func (a *API) route(w http.ResponseWriter, r *http.Request) {
 	}
 	if _, pattern := a.mux.Handler(r); pattern != "" {
 		noted(r.Context()).route = pattern
-		a.mux.ServeHTTP(w, r)
+		ctx, cancel := context.WithTimeout(r.Context(), cmp.Or(a.deadlines[pattern], a.cfg.Deadline))
+		defer cancel()
+		a.mux.ServeHTTP(w, r.WithContext(ctx))
 		return
 	}
 	var allowed []string

@@ -44,12 +44,18 @@ type Operation struct {
 	Status      int            // of success; 0 = 200, or 204 without a body
 	Also        map[int]string // further answers of success, by status, with the body and headers of the first
 	Errors      []int          // statuses of failure besides those that any operation may have
+	Deadline    time.Duration  // for one request; 0 = Config.Deadline. For operations that wait for a slow service
+	MaxBody     int64          // of a request, in bytes; 0 = 64 KiB
+	Handshake   string         // query parameter by which a sender of webhooks asks whether there is one
 }
 
 // Register adds an operation. I and O are huma input and output structs; h's
 // error is a *problem.Error, or internal.
 func Register[I, O any](a *API, op Operation, h func(context.Context, *I) (*O, error)) {
 	described := a.operation(op)
+	if op.Deadline > 0 {
+		a.deadlines[op.Method+" "+Prefix+op.Path] = op.Deadline
+	}
 	huma.Register(a.huma, described, func(ctx context.Context, in *I) (*O, error) {
 		out, err := h(ctx, in)
 		if err != nil {
@@ -72,13 +78,17 @@ func (a *API) operation(op Operation) huma.Operation {
 		Description:     op.Description,
 		Tags:            []string{op.Tag},
 		DefaultStatus:   op.Status,
-		MaxBodyBytes:    maxBody,
-		BodyReadTimeout: a.cfg.Deadline + time.Second, // after the handler's end: net/http takes an end of reading for a client that left
+		MaxBodyBytes:    cmp.Or(op.MaxBody, maxBody),
+		BodyReadTimeout: cmp.Or(op.Deadline, a.cfg.Deadline) + time.Second, // after the handler's end: net/http takes an end of reading for a client that left
 		Responses:       a.failures(op),
 	}
 	if op.Access != Anyone {
 		described.Security = []map[string][]string{{bearer: {}}}
 		described.Middlewares = huma.Middlewares{a.signedIn(op.Access)}
+	}
+	if op.Handshake != "" {
+		describeHandshake(&described, op.Handshake)
+		described.Middlewares = append(described.Middlewares, a.handshake(op.Handshake))
 	}
 	described.Middlewares = append(described.Middlewares, a.typed)
 	return described
@@ -115,22 +125,35 @@ func (a *API) failures(op Operation) map[string]*huma.Response {
 	return answers
 }
 
-// callerKey is the context key of the caller.
-type callerKey struct{}
+// senderKey is the context key of the sender.
+type senderKey struct{}
+
+// sender is who sends a request, and the token that proved it.
+type sender struct {
+	caller signin.Caller
+	token  string
+}
+
+func sentBy(ctx context.Context) sender {
+	from, _ := ctx.Value(senderKey{}).(sender)
+	return from
+}
 
 // Caller returns who sends the request. It is there in every operation but
 // those for Anyone.
-func Caller(ctx context.Context) signin.Caller {
-	caller, _ := ctx.Value(callerKey{}).(signin.Caller)
-	return caller
-}
+func Caller(ctx context.Context) signin.Caller { return sentBy(ctx).caller }
+
+// Bearer returns the verified token of the caller, for what is done on their
+// behalf elsewhere. It is a secret: it goes to no log, error or store. In
+// operations for Anyone it is "", whatever was sent.
+func Bearer(ctx context.Context) string { return sentBy(ctx).token }
 
 // signedIn lets a request pass if its token is good and opens the operation. It
 // runs before the body is read.
 func (a *API) signedIn(access Access) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
-		caller, err := a.caller(ctx)
-		if err == nil && access == Admin && !caller.HasRole(signin.RoleAdmin) {
+		from, err := a.sender(ctx)
+		if err == nil && access == Admin && !from.caller.HasRole(signin.RoleAdmin) {
 			err = problem.New(problem.Forbidden, "role_missing", "This operation is for administrators: the token must carry the role %s.", signin.RoleAdmin)
 		}
 		if err != nil {
@@ -138,17 +161,18 @@ func (a *API) signedIn(access Access) func(huma.Context, func(huma.Context)) {
 			a.fail(w, r, err)
 			return
 		}
-		noteCaller(ctx.Context(), caller.UserID)
-		next(huma.WithValue(ctx, callerKey{}, caller))
+		noteCaller(ctx.Context(), from.caller.UserID)
+		next(huma.WithValue(ctx, senderKey{}, from))
 	}
 }
 
-func (a *API) caller(ctx huma.Context) (signin.Caller, error) {
+func (a *API) sender(ctx huma.Context) (sender, error) {
 	token, err := signin.BearerToken(ctx.Header("Authorization"))
 	if err != nil {
-		return signin.Caller{}, err
+		return sender{}, err
 	}
-	return a.cfg.Verifier.Verify(ctx.Context(), token)
+	caller, err := a.cfg.Verifier.Verify(ctx.Context(), token)
+	return sender{caller, token}, err
 }
 
 // typed lets a request pass whose body, if the operation takes one, is JSON in

@@ -33,7 +33,16 @@ func (o *Optional[T]) Given() bool { return o.Set && !o.Null && !o.unfit }
 // Schema describes the value, or null.
 func (o Optional[T]) Schema(r huma.Registry) *huma.Schema {
 	s := *r.Schema(reflect.TypeFor[T](), true, "")
-	s.Nullable = true
+	if s.Ref != "" { // null is said beside the members, not beside a reference
+		s = *r.SchemaFromRef(s.Ref)
+	}
+	if len(s.AnyOf) == 0 {
+		s.Nullable = true
+		return &s
+	}
+	first := *s.AnyOf[0] // which has a type to say null beside
+	first.Nullable = true
+	s.AnyOf = append([]*huma.Schema{&first}, s.AnyOf[1:]...)
 	return &s
 }
 
