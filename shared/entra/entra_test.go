@@ -15,6 +15,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -284,6 +285,9 @@ func TestFailures(t *testing.T) {
 				} else if status := tt.rule.Status; (status == 429 || status == 503) && p.RetryAfter != 7*time.Second {
 					t.Errorf("RetryAfter is %v", p.RetryAfter)
 				}
+			}
+			if got := entra.Numbers(own); name == "a wrong secret" && !slices.Equal(got, []int{7000215}) || name == "HTML" && got != nil {
+				t.Errorf("Entra's numbers are %v", got)
 			}
 			if p := problem.From(user); p.Code == "entra_sign_in_needed" && !strings.Contains(p.Challenge, `claims="`+base64.StdEncoding.EncodeToString([]byte(claims))+`"`) {
 				t.Errorf("the challenge is %q", p.Challenge)

@@ -59,6 +59,14 @@ func (r refusal) Error() string {
 	return text
 }
 
+// Numbers returns those of Entra's errors (AADSTS…) that a credential's error has for its
+// cause. They say more than its code does, and may change at any time: they are for
+// explaining, not for deciding.
+func Numbers(err error) []int {
+	said, _ := errors.AsType[refusal](err)
+	return said.Numbers
+}
+
 func (c credential) failure(err error) error {
 	failed, ok := errors.AsType[*azidentity.AuthenticationFailedError](err)
 	if !ok { // there is no managed identity on this machine, or the like

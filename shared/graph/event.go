@@ -10,6 +10,9 @@ import (
 // AllowedProviders and Event.Provider.
 const TeamsProvider = "teamsForBusiness"
 
+// Declined is the Response of who does not come.
+const Declined = "declined"
+
 // Invitee is a person whom an event invites by mail.
 type Invitee struct {
 	Address  string
@@ -48,7 +51,7 @@ type Event struct {
 	Cancelled  bool
 	Organizer  Invitee
 	Mine       bool   // the user is the organizer
-	Response   string // the user's: none, organizer, tentativelyAccepted, accepted, declined, notResponded
+	Response   string // the user's: none, organizer, tentativelyAccepted, accepted, Declined, notResponded
 	Online     bool
 	Provider   string  // of the online meeting, such as TeamsProvider
 	JoinURL    string  // of the online meeting; "" where Graph has none yet

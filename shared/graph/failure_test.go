@@ -121,6 +121,46 @@ func TestRecovery(t *testing.T) {
 	}
 }
 
+// TestARefusalAfterALostAnswer: of what a lost try may have made or changed, that it is
+// refused now says nothing; of what is only read it does, and so does that it is gone.
+func TestARefusalAfterALostAnswer(t *testing.T) {
+	refusal := saysJSON(403, `{"error":{"code":"Forbidden","message":"No Application Access Policy found for this app."}}`)
+	gone := saysJSON(404, `{"error":{"code":"NotFound","message":"Invalid meeting id."}}`)
+	synctest.Test(t, func(t *testing.T) {
+		client, _, injector := behind(t, answers{})
+		user := client.User(organizer)
+		after := func(rule faults.Rule, call func() error) error {
+			injector.Clear()
+			injector.Add(faults.Rule{Drop: "before"}, rule)
+			return call()
+		}
+		create := func() error {
+			_, _, err := user.CreateOrGetMeeting(t.Context(), "m-42", graph.NewMeeting{})
+			return err
+		}
+		change := func() error {
+			_, err := user.UpdateMeeting(t.Context(), meetingID, graph.MeetingChange{})
+			return err
+		}
+		read := func() error {
+			_, err := user.Meeting(t.Context(), meetingID)
+			return err
+		}
+		for name, code := range map[string][2]string{
+			"create": {problem.From(after(refusal, create)).Code, "graph_failed"},
+			"change": {problem.From(after(refusal, change)).Code, "graph_failed"},
+			"read":   {problem.From(after(refusal, read)).Code, "graph_access_policy_missing"},
+		} {
+			if code[0] != code[1] {
+				t.Errorf("%s: %s, want %s", name, code[0], code[1])
+			}
+		}
+		if err := after(gone, change); !errors.Is(err, graph.ErrNotFound) {
+			t.Errorf("gone: %v", err)
+		}
+	})
+}
+
 // TestAPatientClient waits for as long as Graph says, if it was made to.
 func TestAPatientClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

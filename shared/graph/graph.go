@@ -18,7 +18,8 @@
 // and jittered delay or as Retry-After says, as long as the deadline of the
 // context has room for another try. Where a repeat would do the thing twice
 // (Bookings appointments, subscriptions) it happens only if Graph did not take
-// the call: a 429, or no connection at all.
+// the call: a 429, or no connection at all. A repeat that is refused, of a try that may
+// have made or changed something, is graph_failed and no refusal.
 //
 // # Errors
 //

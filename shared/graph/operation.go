@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -48,7 +49,8 @@ func (c *Client) app(mailbox string) caller { return caller{c, c.pipeline, mailb
 // do calls the API, in the mailbox's turn, and reads its JSON answer into
 // answer, which is nil where none is expected. It returns the status.
 func (c caller) do(ctx context.Context, call operation, answer any) (int, error) {
-	req, err := c.request(ctx, call)
+	var unsure bool // a try before the last may have done it
+	req, err := c.request(ctx, call, &unsure)
 	if err != nil {
 		return 0, err
 	}
@@ -60,6 +62,9 @@ func (c caller) do(ctx context.Context, call operation, answer any) (int, error)
 	resp, err := c.pipeline.Do(req)
 	if err != nil {
 		return 0, call.unanswered(ctx, err)
+	}
+	if unsure && call.deniesWhatIsDone(resp) {
+		return resp.StatusCode, call.nonsense("a repeat was refused of what may be done")
 	}
 	if !slices.Contains(call.want, resp.StatusCode) {
 		return resp.StatusCode, call.refused(resp)
@@ -77,14 +82,19 @@ func (c caller) do(ctx context.Context, call operation, answer any) (int, error)
 	return resp.StatusCode, nil
 }
 
-func (c caller) request(ctx context.Context, call operation) (*policy.Request, error) {
+// request makes the request of a call. Once it is being sent, unsure tells whether a try
+// failed of which nobody knows what it did.
+func (c caller) request(ctx context.Context, call operation, unsure *bool) (*policy.Request, error) {
 	if call.path == "" {
 		return nil, fmt.Errorf("graph: %s: an id is missing", call.name)
 	}
 	retry := c.options.Retry
 	if call.once {
 		retry.TryTimeout = max(retry.TryTimeout, patience)
-		retry.ShouldRetry = upstream.OnlyIfUnserved
+	}
+	retry.ShouldRetry = func(resp *http.Response, err error) bool {
+		*unsure = *unsure || err != nil && !upstream.IsDial(err) || err == nil && resp.StatusCode >= 500
+		return !call.once || upstream.OnlyIfUnserved(resp, err)
 	}
 	req, err := runtime.NewRequest(upstream.WithPatience(ctx, retry), call.method, c.endpoint+"/v1.0"+call.path)
 	if err != nil { // its text quotes the path, which holds ids
@@ -104,6 +114,15 @@ func (c caller) request(ctx context.Context, call operation) (*policy.Request, e
 		return nil, errors.New("graph: " + call.name + ": a time in it is out of range")
 	}
 	return req, nil
+}
+
+// deniesWhatIsDone reports whether an answer refuses to make or change something, where a
+// try before may have done so: the caller must not take it that nothing was done. That an
+// object is gone is so in any case.
+func (call operation) deniesWhatIsDone(resp *http.Response) bool {
+	changes := call.method == http.MethodPost || call.method == http.MethodPatch
+	gone := call.object && resp.StatusCode == http.StatusNotFound
+	return changes && !gone && resp.StatusCode >= 400 && resp.StatusCode < 500 && resp.StatusCode != http.StatusTooManyRequests
 }
 
 // pathf fills the places (%s) of a path with escaped ids. Without one of them

@@ -111,7 +111,7 @@ func (s *Server) assertedUser(app App, assertion string) (User, error) {
 	c, err := s.parse(assertion)
 	id := c.ObjectID // of a user: applications get no tokens for other APIs than Graph
 	switch {
-	case err == nil && !slices.Equal(c.Audience, []string{"api://" + app.ClientID}):
+	case err == nil && !slices.Equal(c.Audience, []string{app.ClientID}):
 		invalid.aadsts, invalid.message = 500131, "Assertion audience does not match the client app presenting the assertion."
 		return User{}, invalid
 	case err != nil && s.verifyUser == nil:

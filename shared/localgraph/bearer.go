@@ -1,6 +1,7 @@
 package localgraph
 
 import (
+	"cmp"
 	"net"
 	"net/http"
 	"net/url"
@@ -17,11 +18,14 @@ const graphAppID = "00000003-0000-0000-c000-000000000000"
 // tokenLife is how long access tokens live.
 const tokenLife = time.Hour
 
-// claims are those of Entra ID's access tokens (v1.0 format, which Graph
-// takes: "Access token claims reference").
+// claims are those of Entra ID's access tokens ("Access token claims
+// reference"). Graph takes version 1.0; an API of an application's own is given
+// 2.0, as its registration should ask for.
 type claims struct {
-	AppID    string   `json:"appid"`
+	AppID    string   `json:"appid,omitempty"` // 1.0
+	Client   string   `json:"azp,omitempty"`   // 2.0: the same
 	Kind     string   `json:"idtyp,omitempty"` // app or user
+	Name     string   `json:"name,omitempty"`
 	ObjectID string   `json:"oid"`
 	Tenant   string   `json:"tid"`
 	Roles    []string `json:"roles,omitempty"`
@@ -72,13 +76,21 @@ func (s *Server) parse(token string) (claims, error) {
 		return c, err
 	}
 	_, err = jwt.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return &key.PublicKey, nil },
-		jwt.WithValidMethods([]string{"RS256"}), jwt.WithExpirationRequired(),
-		jwt.WithIssuer(s.tokenIssuer()), jwt.WithTimeFunc(s.now))
+		jwt.WithValidMethods([]string{"RS256"}), jwt.WithExpirationRequired(), jwt.WithTimeFunc(s.now))
+	if err == nil && c.Issuer != s.issuer(c.Version) {
+		err = jwt.ErrTokenInvalidIssuer
+	}
 	return c, err
 }
 
-// tokenIssuer is the issuer of v1.0 tokens.
-func (s *Server) tokenIssuer() string { return "https://sts.windows.net/" + s.tenant + "/" }
+// issuer is that of a version of tokens, wherever the server is: APIs know a
+// tenant by these names.
+func (s *Server) issuer(version string) string {
+	if version == "2.0" {
+		return "https://login.microsoftonline.com/" + s.tenant + "/v2.0"
+	}
+	return "https://sts.windows.net/" + s.tenant + "/"
+}
 
 // isGraph reports whether a resource is Graph: by its id, by its address in
 // one of the clouds, or by an address on this machine.
@@ -103,24 +115,18 @@ func local(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
 }
 
-// sign issues an access token.
+// sign issues an access token of version 1.0, or of the one that c says.
 func (s *Server) sign(c claims, audience string, now time.Time) (string, error) {
 	key, err := s.signer()
 	if err != nil {
 		return "", err
 	}
-	c.Tenant, c.Version, c.Issuer, c.Subject = s.tenant, "1.0", s.tokenIssuer(), c.ObjectID
+	c.Version = cmp.Or(c.Version, "1.0")
+	c.Tenant, c.Issuer, c.Subject = s.tenant, s.issuer(c.Version), cmp.Or(c.Subject, c.ObjectID)
 	c.Audience = jwt.ClaimStrings{audience}
 	c.IssuedAt, c.NotBefore = jwt.NewNumericDate(now), jwt.NewNumericDate(now)
 	c.ExpiresAt = jwt.NewNumericDate(now.Add(tokenLife))
 	token := jwt.NewWithClaims(jwt.SigningMethodRS256, c)
 	token.Header["kid"] = keyID(key)
 	return token.SignedString(key)
-}
-
-// UserToken is an access token as a user of the tenant gets it from the app
-// with that client id for an API of the app's own (scope access_as_user). It is
-// an assertion of the on-behalf-of flow.
-func (s *Server) UserToken(userID, clientID string) (string, error) {
-	return s.sign(claims{AppID: clientID, Kind: "user", ObjectID: userID, Scopes: "access_as_user"}, "api://"+clientID, s.now())
 }

@@ -34,6 +34,7 @@ func (s *Server) entraRoutes() *http.ServeMux {
 	mux.HandleFunc("GET /{tenant}/discovery/v2.0/keys", s.serveKeys)
 	mux.HandleFunc("POST /{tenant}/oauth2/v2.0/token", s.serveToken)
 	mux.HandleFunc("GET /msi/token", s.serveManagedIdentity)
+	mux.HandleFunc("GET /_token", s.serveUserToken)
 	mux.HandleFunc("GET /_settings", s.serveSettings)
 	mux.HandleFunc("PATCH /_settings", s.serveSettings)
 	mux.HandleFunc("POST /_lifecycle", s.serveLifecycle)
@@ -111,7 +112,7 @@ func (s *Server) serveKeys(w http.ResponseWriter, r *http.Request) {
 	}
 	number := base64.RawURLEncoding.EncodeToString
 	writeJSON(w, http.StatusOK, object{"keys": []object{{
-		"kty": "RSA", "use": "sig", "kid": keyID(key), "issuer": origin(r) + "/" + s.tenant + "/v2.0",
+		"kty": "RSA", "use": "sig", "kid": keyID(key), "issuer": s.issuer("2.0"),
 		"n": number(key.N.Bytes()), "e": number(big.NewInt(int64(key.E)).Bytes()),
 	}}})
 }

@@ -114,7 +114,7 @@ func TestPublishedKey(t *testing.T) {
 	var claims jwt.MapClaims
 	_, err = jwt.ParseWithClaims(token, &claims, func(token *jwt.Token) (any, error) {
 		return keys.Key(token.Header["kid"].(string))[0].Key, nil
-	}, jwt.WithAudience("api://"+clientID), jwt.WithTimeFunc(n.clock), jwt.WithIssuer("https://sts.windows.net/"+n.Tenant()+"/"))
+	}, jwt.WithAudience(clientID), jwt.WithTimeFunc(n.clock), jwt.WithIssuer("https://login.microsoftonline.com/"+n.Tenant()+"/v2.0"))
 	if err != nil || claims["oid"] != localgraph.SeedUserID("ada") || claims["tid"] != n.Tenant() || claims["scp"] != "access_as_user" {
 		t.Errorf("the token says %v: %v", claims, err)
 	}

@@ -16,14 +16,14 @@
 // # Where things are
 //
 // /v1.0 and /beta are Graph; /{tenant}/v2.0/.well-known/openid-configuration,
-// /{tenant}/discovery/v2.0/keys and /{tenant}/oauth2/v2.0/token are Entra ID; /msi/token is the managed
-// identity endpoint of App Service; /_settings (GET, PATCH) and /_lifecycle
-// (POST) belong to the laptop.
+// /{tenant}/discovery/v2.0/keys and /{tenant}/oauth2/v2.0/token are Entra ID;
+// /msi/token is the managed identity endpoint of App Service; /_settings (GET,
+// PATCH), /_lifecycle (POST) and /_token (GET: a user's) belong to the laptop.
 //
 // # Limits
 //
-// One tenant. There is no sign-in page: users' tokens come from UserToken, or
-// are somebody else's that Options.VerifyUser knows. Names in paths are
+// One tenant. There is no sign-in page: users' tokens come from UserToken and
+// /_token, or are somebody else's that Options.VerifyUser knows. Names in paths are
 // case-sensitive. There is no $batch, no delta query, no $expand, no list of a
 // mailbox's events other than calendarView, no recurrence, no shared mailbox
 // and no sending of SMS; $filter knows JoinWebUrl and joinMeetingId only. All-day
