@@ -70,6 +70,9 @@ func TestEventsArriveUnwrapped(t *testing.T) {
 			if c.cardinality != "" {
 				binding["cardinality"] = c.cardinality
 			}
+			if c.kind == hosting.TimerTrigger {
+				binding["schedule"] = "0 */5 * * * *"
+			}
 			stageFunction(t, root, hosting.FunctionFile{Name: "record", Trigger: binding, Retry: &hosting.Retry{Strategy: "fixedDelay", MaxRetryCount: 1, DelayInterval: "00:00:01"}})
 			host := startFunctionsHost(t, hostingtest.FunctionsOptions{Root: root})
 			if err := host.Fire(t.Context(), "record", json.RawMessage(c.payload)); err != nil {
@@ -86,7 +89,7 @@ func TestAFailedEventIsAskedForAgain(t *testing.T) {
 	t.Parallel()
 	root := stage(t)
 	for _, name := range []string{"fail", "crash"} {
-		stageFunction(t, root, hosting.FunctionFile{Name: name, Trigger: map[string]any{"type": "timerTrigger", "name": "tick"},
+		stageFunction(t, root, hosting.FunctionFile{Name: name, Trigger: map[string]any{"type": "timerTrigger", "name": "tick", "schedule": "0 */5 * * * *"},
 			Retry: &hosting.Retry{Strategy: "fixedDelay", MaxRetryCount: 2, DelayInterval: "00:00:01"}})
 	}
 	host := startFunctionsHost(t, hostingtest.FunctionsOptions{Root: root})

@@ -15,10 +15,15 @@ import (
 var (
 	functionName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_-]{0,127}$`)
 	bindingName  = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9]{0,127}$`)
+
+	schedulePattern = regexp.MustCompile(`^([0-9A-Za-z*,/-]+ ){5}[0-9A-Za-z*,/-]+$|^%\w+%$`)
 )
 
-// CosmosDBTrigger is the type of the trigger that delivers a container's change feed.
-const CosmosDBTrigger = "cosmosDBTrigger"
+// The types of triggers that programs are told apart by.
+const (
+	CosmosDBTrigger = "cosmosDBTrigger" // delivers a container's change feed
+	TimerTrigger    = "timerTrigger"    // fires by its "schedule" (NCRONTAB, six fields)
+)
 
 // FunctionFile is what a function.json says. It has either a Route or a Trigger.
 type FunctionFile struct {
@@ -55,8 +60,9 @@ type httpBinding struct {
 // An HTTP function gets exactly one input and one output, because the host passes
 // requests on unchanged to no other kind, and the level "anonymous", because
 // sign-in is the App's. Without Methods the host passes every request on; with them it
-// answers all others with an empty 404 of its own, HEAD included. A Cosmos DB trigger must have a Retry: without one the host
-// drops a batch that failed.
+// answers all others with an empty 404 of its own, HEAD included. A Cosmos DB trigger
+// must have a Retry: without one the host drops a batch that failed. A timer must have
+// a schedule, and without a Retry is called again by it only.
 func FunctionJSON(f FunctionFile) ([]byte, error) {
 	if err := f.check(); err != nil {
 		return nil, fmt.Errorf("function %q: %w", f.Name, err)
@@ -88,6 +94,7 @@ func FunctionJSON(f FunctionFile) ([]byte, error) {
 func (f FunctionFile) check() error {
 	name, _ := f.Trigger["name"].(string)
 	kind, _ := f.Trigger["type"].(string)
+	schedule, _ := f.Trigger["schedule"].(string)
 	switch {
 	case !functionName.MatchString(f.Name) || strings.EqualFold(f.Name, "host"):
 		return errors.New("not a name that the host accepts")
@@ -99,6 +106,8 @@ func (f FunctionFile) check() error {
 		return errors.New("the trigger needs a type and a name of letters and digits")
 	case kind == CosmosDBTrigger && f.Retry == nil:
 		return errors.New("a Cosmos DB trigger without retry loses what fails")
+	case kind == TimerTrigger && !schedulePattern.MatchString(schedule):
+		return errors.New("a timer needs a schedule of six fields, or %SETTING%")
 	}
 	return nil
 }

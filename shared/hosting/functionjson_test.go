@@ -93,6 +93,8 @@ func TestFunctionJSONRefuses(t *testing.T) {
 		"leading slash":      {Name: "a", Route: "/a"},
 		"no retry":           {Name: "a", Route: "a", Retry: &hosting.Retry{}},
 		"letters and digits": {Name: "a", Trigger: map[string]any{"type": "timerTrigger", "name": "my_timer"}},
+		"needs a schedule":   {Name: "a", Trigger: timer},
+		"of six fields":      {Name: "a", Trigger: map[string]any{"type": "timerTrigger", "name": "tick", "schedule": "*/5 * * * *"}},
 		"a type":             {Name: "a", Trigger: map[string]any{"name": "tick"}},
 		"loses what fails":   {Name: "a", Trigger: map[string]any{"type": "cosmosDBTrigger", "name": "documents"}},
 	} {
