@@ -21,6 +21,19 @@ type Ticket struct {
 	ExpiresOn   time.Time         `json:"expiresOn" doc:"When the token expires, UTC"`
 }
 
+// New makes a ticket of what somebody was granted. The expiry is cut to whole seconds:
+// common clients' date parsers refuse fractions.
+func New(provider string, locator map[string]string, g identity.Grant) Ticket {
+	return Ticket{
+		Provider:    provider,
+		Locator:     locator,
+		User:        User{CommunicationUserID: g.CallingID},
+		DisplayName: g.DisplayName,
+		Token:       g.Token.Value,
+		ExpiresOn:   g.Token.ExpiresOn.UTC().Truncate(time.Second),
+	}
+}
+
 // User is the calling identity that the token is for.
 type User struct {
 	CommunicationUserID string `json:"communicationUserId" example:"8:acs:…"`
@@ -69,14 +82,7 @@ func (p ACS) Admit(ctx context.Context, c Call, who Guest) (Ticket, error) {
 	if err != nil {
 		return Ticket{}, err
 	}
-	return Ticket{
-		Provider:    "acs",
-		Locator:     map[string]string{"groupId": c.ID},
-		User:        User{CommunicationUserID: g.CallingID},
-		DisplayName: g.DisplayName,
-		Token:       g.Token.Value,
-		ExpiresOn:   g.Token.ExpiresOn,
-	}, nil
+	return New("acs", map[string]string{"groupId": c.ID}, g), nil
 }
 
 // End does nothing.

@@ -1,0 +1,5 @@
+//go:build race
+
+package meeting_test
+
+const raceDetector = 1
