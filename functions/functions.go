@@ -5,10 +5,13 @@ package functions
 import (
 	"switchboard/functions/about"
 	"switchboard/functions/friends"
+	"switchboard/functions/graph"
 	"switchboard/functions/identities"
+	"switchboard/functions/meetings"
 	"switchboard/functions/notify"
 	"switchboard/functions/spaces"
 	"switchboard/functions/token"
+	"switchboard/functions/upkeep"
 	"switchboard/functions/user"
 	"switchboard/shared/function"
 )
@@ -21,7 +24,10 @@ func All() []function.Function {
 		identities.Function(),
 		friends.Function(),
 		spaces.Function(),
+		meetings.Function(),
+		graph.Function(),
 		notify.Function(),
+		upkeep.Function(),
 		about.Function(),
 	}
 }

@@ -32,17 +32,18 @@ func startCloud(t testing.TB, data string) cloud {
 	}
 	front.Config.Handler = c.OIDCFaults
 	front.Start()
-	acs, cosmos := httptest.NewServer(c.ACSFaults), httptest.NewServer(c.CosmosFaults)
+	acs, cosmos, graph := httptest.NewServer(c.ACSFaults), httptest.NewServer(c.CosmosFaults), httptest.NewServer(c.GraphFaults)
 	t.Cleanup(func() {
 		front.Close()
 		acs.Close()
 		cosmos.Close()
+		graph.Close()
 		if err := c.Close(); err != nil {
 			t.Error(err)
 		}
 	})
 	var env []string
-	for name, value := range c.SettingsAt(acs.URL, cosmos.URL) {
+	for name, value := range c.SettingsAt(acs.URL, cosmos.URL, graph.URL) {
 		env = append(env, name+"="+value)
 	}
 	return cloud{Cloud: c, env: env}

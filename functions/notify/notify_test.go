@@ -149,7 +149,7 @@ func cloud(t *testing.T) (*local.Cloud, []string) {
 	cosmos := httptest.NewServer(c.CosmosFaults)
 	t.Cleanup(cosmos.Close)
 	env := []string{"SWITCHBOARD_TEST_PROGRAM=1"}
-	for name, value := range c.SettingsAt("http://127.0.0.1:1", cosmos.URL) {
+	for name, value := range c.SettingsAt("http://127.0.0.1:1", cosmos.URL, "") {
 		env = append(env, name+"="+value)
 	}
 	return c, env

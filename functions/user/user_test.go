@@ -21,6 +21,19 @@ func bed(t *testing.T) *testbed.Bed {
 	return testbed.New(t, []function.Function{token.Function(), user.Function(), notify.Function()}, nil)
 }
 
+// TestATeamsUserIsAnotherUser than the one of the same name at another provider: people
+// are told apart by who vouches for them.
+func TestATeamsUserIsAnotherUser(t *testing.T) {
+	b := bed(t)
+	ada, teams := b.As("ada").Do("POST", "/api/user", "").Want(http.StatusCreated), b.AsTeams("ada").Do("POST", "/api/user", "").Want(http.StatusCreated)
+	if ada.Text("userId") == teams.Text("userId") || ada.Text("communicationUserId") == teams.Text("communicationUserId") {
+		t.Errorf("one user: %s %s", ada.Body, teams.Body)
+	}
+	if teams.Text("displayName") != "Ada Lovelace" {
+		t.Errorf("the name of the sign-in token was not taken: %s", teams.Body)
+	}
+}
+
 func TestTheMappingIsMadeOnceAndErased(t *testing.T) {
 	b := bed(t)
 	ada := b.As("ada")

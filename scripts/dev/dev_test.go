@@ -47,7 +47,7 @@ func start(t *testing.T, data string, args ...string) dev {
 	if err != nil {
 		t.Fatal(err)
 	}
-	args = append([]string{"-json", "-data", data, "-addr", "127.0.0.1:0", "-cosmos", "127.0.0.1:0", "-acs", "127.0.0.1:0"}, args...)
+	args = append([]string{"-json", "-data", data, "-addr", "127.0.0.1:0", "-cosmos", "127.0.0.1:0", "-acs", "127.0.0.1:0", "-graph", "127.0.0.1:0"}, args...)
 	process := exec.Command(self, args...)
 	process.Env = append(os.Environ(), "SWITCHBOARD_TEST_DEV=1")
 	process.Stderr = os.Stderr
@@ -164,7 +164,7 @@ func TestInterruptStopsItCleanly(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"functions": d.Functions, "oidc": d.Functions + "/oidc", "cosmos": d.Cosmos, "cosmosKey": d.CosmosKey,
-		"acs": d.ACS, "acsConnectionString": d.ACSConnectionString, "graph": "", "hubs": "",
+		"acs": d.ACS, "acsConnectionString": d.ACSConnectionString, "graph": d.Graph, "hubs": "",
 	} {
 		if got, ok := written[name]; !ok || got != want {
 			t.Errorf("endpoints.json says %q for %s, want %q", got, name, want)
@@ -175,7 +175,7 @@ func TestInterruptStopsItCleanly(t *testing.T) {
 func TestASecondDevIsToldWhatIsWrong(t *testing.T) {
 	data := t.TempDir()
 	first := start(t, data)
-	free := []string{"-addr", "127.0.0.1:0", "-cosmos", "127.0.0.1:0", "-acs", "127.0.0.1:0"}
+	free := []string{"-addr", "127.0.0.1:0", "-cosmos", "127.0.0.1:0", "-acs", "127.0.0.1:0", "-graph", "127.0.0.1:0"}
 	for name, args := range map[string][]string{
 		"another process": append([]string{"-data", data}, free...),
 		"another dev":     append(slices.Clone(free[2:]), "-data", "", "-addr", strings.TrimPrefix(first.Functions, "http://")),
@@ -202,7 +202,7 @@ func TestServicesOverTLSAreTrustedByTheirCA(t *testing.T) {
 		t.Fatal("ca.pem holds no certificate")
 	}
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
-	for _, url := range []string{d.ACS, d.Cosmos} {
+	for _, url := range []string{d.ACS, d.Cosmos, d.Graph} {
 		resp, err := client.Get(url)
 		if err != nil {
 			t.Errorf("%s: %v", url, err)
@@ -211,6 +211,16 @@ func TestServicesOverTLSAreTrustedByTheirCA(t *testing.T) {
 		resp.Body.Close()
 	}
 	d.identity(t, "ada") // the functions are served as ever
+}
+
+// TestATeamsUserComesIn by a token that the laptop gives out.
+func TestATeamsUserComesIn(t *testing.T) {
+	d := start(t, "")
+	token := testbed.Client{T: t, URL: d.Graph}.Get("/_token?user=ada").Want(http.StatusOK)
+	teams := testbed.Client{T: t, URL: d.Functions, Token: string(token.Body)}
+	if id := teams.Do("POST", "/api/user", "").Want(http.StatusCreated).Text("userId"); id == d.as(t, "ada").Do("POST", "/api/user", "").Text("userId") {
+		t.Errorf("the user of the OpenID provider is the same: %s", id)
+	}
 }
 
 func TestRequestsWithoutATokenAreTheUsersWhenAsked(t *testing.T) {
@@ -228,7 +238,7 @@ func TestGreetingIsReadyToPaste(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	read, write := io.Pipe()
 	done := make(chan error, 1)
-	f, err := parse([]string{"-data", "", "-addr", "127.0.0.1:0", "-cosmos", "127.0.0.1:0", "-acs", "127.0.0.1:0"})
+	f, err := parse([]string{"-data", "", "-addr", "127.0.0.1:0", "-cosmos", "127.0.0.1:0", "-acs", "127.0.0.1:0", "-graph", "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +260,7 @@ func TestGreetingIsReadyToPaste(t *testing.T) {
 		t.Skip("there is no curl here")
 	}
 	out, err := exec.CommandContext(ctx, "sh", "-ec", script.String()).CombinedOutput()
-	for _, answer := range []string{`"communicationUserId"`, `"handle":"ada"`, `"state":"requested"`, `"locator":{"groupId":"6d1f6f5e-`, "Retry-After: 7"} {
+	for _, answer := range []string{`"communicationUserId"`, `"handle":"ada"`, `"state":"requested"`, `"locator":{"groupId":"6d1f6f5e-`, `"subject":"Review"`, `"locator":{"meetingLink":"https://teams.`, "Retry-After: 7"} {
 		if err != nil || !strings.Contains(string(out), answer) {
 			t.Fatalf("no %s: %v\n%s\n%s", answer, err, script.String(), out)
 		}
@@ -266,7 +276,7 @@ func TestGreetingIsReadyToPaste(t *testing.T) {
 func TestWhatChangesFiresEventFunctions(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	f, err := parse([]string{"-json", "-data", "", "-addr", "127.0.0.1:0", "-cosmos", "127.0.0.1:0", "-acs", "127.0.0.1:0"})
+	f, err := parse([]string{"-json", "-data", "", "-addr", "127.0.0.1:0", "-cosmos", "127.0.0.1:0", "-acs", "127.0.0.1:0", "-graph", "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ Switchboard is ready.
   sign-in     {{.At.OIDC}}
   Cosmos DB   {{.At.Cosmos}}
   ACS         {{.At.ACS}}
+  Graph       {{.At.Graph}}        (a Teams user's token: {{.At.Graph}}/_token?user=ada)
   data        {{.Data}}
   users       {{.Users}}{{if .As}}
   requests without a token are {{.As}}'s{{end}}
@@ -45,6 +46,16 @@ joins the call by a ticket.
        -d '{"groupId":"6D1F6F5E-58CD-4A3F-9C1B-2F0D8F4F8C11"}' {{.At.Functions}}/api/spaces/$CLUB/call
   curl -s -X POST -H "Authorization: Bearer $GRACE" {{.At.Functions}}/api/spaces/$CLUB/join
   curl -s -X POST -H "Authorization: Bearer $GRACE" {{.At.Functions}}/api/spaces/$CLUB/call/join
+
+Ada schedules a Teams meeting; Grace finds it in the agenda of her day, and joins it.
+
+  GID=$(curl -s -H "Authorization: Bearer $GRACE" {{.At.Functions}}/api/user | cut -d '"' -f 4)
+  SOON=$(date -u -d '10 min' +%FT%TZ 2>/dev/null || date -u -v+10M +%FT%TZ)
+  LATER=$(date -u -d '40 min' +%FT%TZ 2>/dev/null || date -u -v+40M +%FT%TZ)
+  MEETING=$(curl -s -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' {{.At.Functions}}/api/meetings \
+       -d '{"subject":"Review","startsAt":"'$SOON'","endsAt":"'$LATER'","attendees":[{"userId":"'$GID'"}],"lobby":"everyone"}' | cut -d '"' -f 4)
+  curl -s -H "Authorization: Bearer $GRACE" '{{.At.Functions}}/api/meetings?tz=Europe/Istanbul'
+  curl -s -X POST -H "Authorization: Bearer $GRACE" {{.At.Functions}}/api/meetings/$MEETING/join
 
 Break it: the next call to ACS is throttled, and says for how long.
 

@@ -35,7 +35,7 @@ func parse(args []string) (flags, error) {
 	set.StringVar(&f.addr, "addr", "127.0.0.1:7071", "`address` of the functions and the OpenID provider; port 0 takes the data's last port, or a free one.\nUsers belong to their provider's address: at another one they are others")
 	set.StringVar(&f.cosmos, "cosmos", "127.0.0.1:8081", "`address` of the Cosmos DB-compatible store")
 	set.StringVar(&f.acs, "acs", "127.0.0.1:8082", "`address` of the ACS identity service")
-	set.StringVar(&f.graph, "graph", "127.0.0.1:8083", "`address` of the Graph service (comes with the meetings; not served yet)")
+	set.StringVar(&f.graph, "graph", "127.0.0.1:8083", "`address` of Microsoft Graph, with the token endpoint of its tenant")
 	set.StringVar(&f.hubs, "hubs", "127.0.0.1:8084", "`address` of the Notification Hubs service (comes with the notifications; not served yet)")
 	set.StringVar(&f.data, "data", ".switchboard", "`directory` of the data; empty keeps it in memory")
 	set.BoolVar(&f.tls, "tls", false, "serve the local cloud services over TLS, with a CA made anew at every start, <data>/ca.pem")

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -31,9 +32,12 @@ type endpoints struct {
 	CosmosKey           string `json:"cosmosKey"`
 	ACS                 string `json:"acs"`
 	ACSConnectionString string `json:"acsConnectionString"`
-	Graph               string `json:"graph"` // empty: not served yet
-	Hubs                string `json:"hubs"`  // empty: not served yet
+	Graph               string `json:"graph"`
+	Hubs                string `json:"hubs"` // empty: not served yet
 }
+
+// tick is how often timers fire: often enough for a person who waits to see it.
+const tick = 10 * time.Second
 
 // run serves until ctx ends.
 func run(ctx context.Context, f flags, stdout, stderr io.Writer) (err error) {
@@ -42,7 +46,13 @@ func run(ctx context.Context, f flags, stdout, stderr io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	cloud, err := local.Open(ctx, local.Options{Data: f.data, Issuer: l.functions.url + "/oidc", Log: log})
+	cloud, err := local.Open(ctx, local.Options{
+		Data:      f.data,
+		Issuer:    l.functions.url + "/oidc",
+		Log:       log,
+		Functions: l.functions.url,
+		Tick:      tick,
+	})
 	if err != nil {
 		return err
 	}
@@ -58,6 +68,7 @@ func run(ctx context.Context, f flags, stdout, stderr io.Writer) (err error) {
 		CosmosKey:           cloud.Cosmos.Key(),
 		ACS:                 l.acs.url,
 		ACSConnectionString: cloud.ACS.ConnectionString(l.acs.url),
+		Graph:               l.graph.url,
 	}
 	settings := cloud.Settings()
 	program, err := app.New(ctx, cloud.Options(), func(name string) string { return settings[name] }, log, functions.All()...)
@@ -72,6 +83,7 @@ func run(ctx context.Context, f flags, stdout, stderr io.Writer) (err error) {
 	serving.Go(func() error { return hosting.Serve(ctx, l.functions, handler, log) })
 	serving.Go(func() error { return hosting.Serve(ctx, l.cosmos, cloud.CosmosFaults, log) })
 	serving.Go(func() error { return hosting.Serve(ctx, l.acs, cloud.ACSFaults, log) })
+	serving.Go(func() error { return hosting.Serve(ctx, l.graph, cloud.GraphFaults, log) })
 	serving.Go(func() error { cloud.Trigger(ctx, program, log, functions.All()...); return nil })
 	serving.Go(func() error { return announce(f, at, cloud, stdout) })
 	return serving.Wait()
@@ -118,7 +130,7 @@ type listener struct {
 	url string
 }
 
-type listeners struct{ functions, cosmos, acs listener }
+type listeners struct{ functions, cosmos, acs, graph listener }
 
 // listen opens every port, before anything else is done, so that a second dev
 // on the same ports says so at once.
@@ -136,11 +148,11 @@ func listen(f flags) (l listeners, err error) {
 		at     *listener
 		addr   string
 		scheme string
-	}{{&l.functions, f.addr, "http"}, {&l.cosmos, f.cosmos, scheme}, {&l.acs, f.acs, scheme}} {
+	}{{&l.functions, f.addr, "http"}, {&l.cosmos, f.cosmos, scheme}, {&l.acs, f.acs, scheme}, {&l.graph, f.graph, scheme}} {
 		open.at.Listener, err = net.Listen("tcp", open.addr)
 		switch {
 		case errors.Is(err, syscall.EADDRINUSE):
-			return l, fmt.Errorf("%w; is another dev running? -addr, -cosmos and -acs choose other ports", err)
+			return l, fmt.Errorf("%w; is another dev running? -addr, -cosmos, -acs and -graph choose other ports", err)
 		case err != nil:
 			return l, err
 		}

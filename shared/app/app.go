@@ -33,6 +33,7 @@ import (
 type Options struct {
 	Cosmos     policy.Transporter     // to Cosmos DB; nil = HTTP
 	ACS        policy.Transporter     // to ACS; nil = HTTP
+	Graph      policy.Transporter     // to Microsoft Graph and to the authority that lets the service in there; nil = HTTP
 	Issuers    http.RoundTripper      // to the identity providers; nil = HTTP
 	Credential azcore.TokenCredential // the process's identity; nil = azidentity's default chain
 	Now        func() time.Time       // nil = time.Now
@@ -104,7 +105,7 @@ func (b *builder) services(rows []function.Function) (out function.Services, ver
 		}
 	}
 	var client *acs.Client
-	if needs(function.Calling) {
+	if needs(function.Calling) || b.settings.acs.given() {
 		if client, err = b.calling(); err != nil {
 			return out, nil, err
 		}
@@ -123,16 +124,27 @@ func (b *builder) services(rows []function.Function) (out function.Services, ver
 		}
 	}
 	b.people(&out, store, client)
-	out.Outbox = &outbox.Consumer{Store: store, Handlers: b.handlers(out), Now: b.Now, Log: b.log}
+	teams, application, err := b.graph()
+	if err != nil {
+		return out, nil, err
+	}
+	b.meetings(&out, store, teams)
+	out.Doctor = b.doctor(teams, application)
+	out.Outbox = &outbox.Consumer{Store: store, Handlers: b.handlers(out, client != nil), Now: b.Now, Log: b.log}
 	return out, verifier, nil
 }
 
 // handlers are what is done for each kind of outbox entry. A program that has the
 // function notify needs all of them, whichever functions are beside it: programs that
-// read one change feed share it, so that an entry reaches only one of them.
-func (b *builder) handlers(s function.Services) map[string]outbox.Handler {
+// read one change feed share it, so that an entry reaches only one of them. What ends
+// calling identities is left, for a drain, to a program that calls.
+func (b *builder) handlers(s function.Services, calls bool) map[string]outbox.Handler {
 	all := s.Friendships.Handlers()
 	maps.Copy(all, s.Spaces.Handlers())
+	if calls {
+		maps.Copy(all, s.Meetings.Handlers())
+		maps.Copy(all, s.Watch.Handlers())
+	}
 	return all
 }
 

@@ -51,7 +51,7 @@ func (b *builder) people(out *function.Services, store *storage.Container, clien
 			return nil
 		}
 		// Each goes on by itself once it has begun.
-		return errors.Join(out.Friendships.Forget(ctx, rec.UserID()), out.Spaces.Forget(ctx, rec.UserID()))
+		return errors.Join(out.Friendships.Forget(ctx, rec.UserID()), out.Spaces.Forget(ctx, rec.UserID()), out.Meetings.Forget(ctx, rec.UserID()))
 	}
 	identities := identity.New(cfg)
 	out.Identities, out.Handles = identities, handles

@@ -16,9 +16,12 @@ import (
 	"switchboard/shared/handle"
 	"switchboard/shared/hosting"
 	"switchboard/shared/identity"
+	"switchboard/shared/meeting"
 	"switchboard/shared/outbox"
 	"switchboard/shared/seal"
 	"switchboard/shared/space"
+	"switchboard/shared/teams"
+	"switchboard/shared/watch"
 )
 
 // Need is a group of settings that a function cannot work without.
@@ -63,10 +66,14 @@ type Services struct {
 	Handles     *handle.Directory
 	Friendships *friendship.Registry
 	Spaces      *space.Registry
+	Meetings    *meeting.Registry
+	Doctor      *teams.Doctor
+	Watch       *watch.Registry
 	Outbox      *outbox.Consumer
 	Ring        *seal.Ring // nil where no function needs Sealing and no key is set
 	Teams       Teams
 	TokenLife   time.Duration // of a token whose life the client does not choose
+	Patience    time.Duration // of requests that wait for Microsoft Graph
 	Version     string        // of the deployment
 	Now         func() time.Time
 }

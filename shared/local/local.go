@@ -1,33 +1,28 @@
 // Package local is the cloud on one machine: the OpenID provider, the Cosmos
-// DB-compatible store and the ACS identity service, opened together and wired
-// to the functions as a deployment would be, by settings; and the triggers that fire
-// event functions.
+// DB-compatible store, the ACS identity service and Microsoft Graph with the
+// tenant behind it, opened together and wired to the functions as a deployment
+// would be, by settings; and the triggers that fire event functions.
 //
 // The program on the laptop (scripts/dev) and the tests use it; nothing that is
 // deployed imports it. What each service does and does not do is said in
-// packages localoidc, localcosmos and localacs.
+// packages localoidc, localcosmos, localacs and localgraph.
 package local
 
 import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
 
-	"switchboard/shared/app"
 	"switchboard/shared/faults"
 	"switchboard/shared/localacs"
 	"switchboard/shared/localcosmos"
+	"switchboard/shared/localgraph"
 	"switchboard/shared/localoidc"
-	"switchboard/shared/seal"
-	"switchboard/shared/signin"
 	"switchboard/shared/storage"
 )
 
@@ -37,6 +32,12 @@ type Options struct {
 	Issuer string           // of the OpenID provider; its path is where OIDC is mounted
 	Now    func() time.Time // nil = time.Now
 	Log    *slog.Logger     // nil = nothing is logged
+
+	// Functions is the address of the functions, where Graph reaches them, such
+	// as http://127.0.0.1:7071; empty, or not on loopback: Graph tells them nothing.
+	Functions string
+	// Tick is how often timers fire, whatever their schedules say; 0 = never.
+	Tick time.Duration
 
 	// SigningKey signs all tokens of a cloud in memory; nil = keys are made.
 	// Many clouds in one test share one, because making a key takes long.
@@ -49,21 +50,19 @@ type Cloud struct {
 	OIDC   *localoidc.Provider
 	ACS    *localacs.Service
 	Cosmos *localcosmos.Store
+	Graph  *localgraph.Server // with Entra ID
 
 	ACSFaults    *faults.Injector
 	CosmosFaults *faults.Injector
+	GraphFaults  *faults.Injector
 	OIDCFaults   *faults.Injector
 
-	sealingKey string
-	now        func() time.Time
+	sealingKey  string
+	graphSecret string
+	functions   string
+	tick        time.Duration
+	now         func() time.Time
 }
-
-// Addresses of the services for clients in this process: names, not places,
-// because Options gives the clients their transports.
-const (
-	cosmosName = "https://cosmos.localhost"
-	acsName    = "https://acs.localhost"
-)
 
 // schema is the container of the functions, under the names that the settings
 // have by default.
@@ -78,7 +77,7 @@ func Open(ctx context.Context, o Options) (*Cloud, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	c := &Cloud{now: o.Now}
+	c := &Cloud{functions: o.Functions, tick: o.Tick, now: o.Now}
 	if err := c.open(ctx, o); err != nil {
 		c.Close() // what was opened; why it was not all is what counts
 		return nil, err
@@ -99,13 +98,16 @@ func (c *Cloud) open(ctx context.Context, o Options) (err error) {
 	if c.Cosmos, err = localcosmos.Open(localcosmos.Options{Path: o.file("cosmos.db"), Now: o.Now}); err != nil {
 		return err
 	}
-	if c.sealingKey, err = sealingKey(o.file("sealing.key")); err != nil {
+	if err := c.openGraph(o); err != nil {
+		return err
+	}
+	if c.sealingKey, err = kept(o.file("sealing.key"), newSealingKey, checkSealingKey); err != nil {
 		return err
 	}
 	if c.OIDC, err = localoidc.New(localoidc.Options{Issuer: o.Issuer, KeyFile: o.file("oidc.key"), SigningKey: o.SigningKey, Now: o.Now, Log: o.Log}); err != nil {
 		return err
 	}
-	c.OIDCFaults, c.ACSFaults, c.CosmosFaults = faults.Wrap(c.OIDC), faults.Wrap(c.ACS), faults.Wrap(c.Cosmos)
+	c.OIDCFaults, c.ACSFaults, c.CosmosFaults, c.GraphFaults = faults.Wrap(c.OIDC), faults.Wrap(c.ACS), faults.Wrap(c.Cosmos), faults.Wrap(c.Graph)
 	return c.provision(ctx)
 }
 
@@ -114,33 +116,6 @@ func (o Options) file(name string) string {
 		return ""
 	}
 	return filepath.Join(o.Data, name)
-}
-
-// sealingKey is made once and kept beside the data that it opens; an empty file
-// name keeps it in memory.
-func sealingKey(file string) (string, error) {
-	if file != "" {
-		kept, err := os.ReadFile(file)
-		if err == nil {
-			if _, err := seal.ParseKeys(string(kept)); err != nil {
-				return "", fmt.Errorf("%s is damaged: %w; delete it to have a new key made", file, err)
-			}
-			return string(kept), nil
-		}
-		if !errors.Is(err, os.ErrNotExist) {
-			return "", err
-		}
-	}
-	secret := make([]byte, 32)
-	rand.Read(secret)
-	key := "local:" + base64.StdEncoding.EncodeToString(secret)
-	if file == "" {
-		return key, nil
-	}
-	if err := os.WriteFile(file+".new", []byte(key), 0o600); err != nil {
-		return "", err
-	}
-	return key, os.Rename(file+".new", file)
 }
 
 // provision makes the container as the templates would.
@@ -158,41 +133,6 @@ func (c *Cloud) provision(ctx context.Context) error {
 	return container.Provision(ctx)
 }
 
-// Options make a program use the services of this process without a network.
-func (c *Cloud) Options() app.Options {
-	return app.Options{
-		Cosmos:  faults.Transport{Handler: c.CosmosFaults},
-		ACS:     faults.Transport{Handler: c.ACSFaults},
-		Issuers: faults.Transport{Handler: c.OIDCFaults},
-		Now:     c.now,
-	}
-}
-
-// Settings are the settings of a program in this process.
-func (c *Cloud) Settings() map[string]string { return c.SettingsAt(acsName, cosmosName) }
-
-// SettingsAt are the settings of a program that reaches the services over the
-// network, at the given addresses.
-func (c *Cloud) SettingsAt(acs, cosmos string) map[string]string {
-	issuers, err := json.Marshal([]signin.Issuer{{
-		Issuer:         c.OIDC.Issuer(),
-		Audiences:      []string{c.OIDC.Audience()},
-		RequiredScopes: []string{"access_as_user"},
-		RequiredRoles:  []string{signin.RoleService, signin.RoleAdmin},
-	}})
-	if err != nil {
-		panic(err) // strings only
-	}
-	return map[string]string{
-		"SWITCHBOARD_ISSUERS":                  string(issuers),
-		"SWITCHBOARD_ACS_CONNECTION_STRING":    c.ACS.ConnectionString(acs),
-		"SWITCHBOARD_COSMOS_CONNECTION_STRING": fmt.Sprintf("AccountEndpoint=%s;AccountKey=%s;", cosmos, c.Cosmos.Key()),
-		"SWITCHBOARD_SEALING_KEYS":             c.sealingKey,
-		"SWITCHBOARD_CORS_ORIGINS":             "*",
-		"SWITCHBOARD_VERSION":                  "local",
-	}
-}
-
 // Close ends the services; what they acknowledged is kept.
 func (c *Cloud) Close() error {
 	var faults []error
@@ -201,6 +141,9 @@ func (c *Cloud) Close() error {
 	}
 	if c.Cosmos != nil {
 		faults = append(faults, c.Cosmos.Close())
+	}
+	if c.Graph != nil {
+		faults = append(faults, c.Graph.Close())
 	}
 	if c.OIDC != nil {
 		faults = append(faults, c.OIDC.Close())

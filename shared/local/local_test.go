@@ -1,12 +1,16 @@
 package local_test
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"switchboard/shared/local"
+	"switchboard/shared/localgraph"
+	"switchboard/shared/signin"
 	"switchboard/shared/testbed"
 )
 
@@ -16,10 +20,12 @@ func options(data string) local.Options { return local.Options{Data: data, Issue
 // and is as it was.
 func TestWhatCannotBeOpenedSaysSo(t *testing.T) {
 	for name, spoil := range map[string]func(t *testing.T, data string){
-		"sealing.key": func(t *testing.T, data string) { write(t, data, "sealing.key", "") },
-		"oidc.key":    func(t *testing.T, data string) { write(t, data, "oidc.key", "") },
-		"acs.db":      func(t *testing.T, data string) { write(t, data, "acs.db", "not a database") },
-		"cosmos.db":   func(t *testing.T, data string) { write(t, data, "cosmos.db", "not a database") },
+		"sealing.key":  func(t *testing.T, data string) { write(t, data, "sealing.key", "") },
+		"oidc.key":     func(t *testing.T, data string) { write(t, data, "oidc.key", "") },
+		"acs.db":       func(t *testing.T, data string) { write(t, data, "acs.db", "not a database") },
+		"cosmos.db":    func(t *testing.T, data string) { write(t, data, "cosmos.db", "not a database") },
+		"graph.db":     func(t *testing.T, data string) { write(t, data, "graph.db", "not a database") },
+		"graph.secret": func(t *testing.T, data string) { write(t, data, "graph.secret", "") },
 		"another process": func(t *testing.T, data string) {
 			other, err := local.Open(t.Context(), options(data))
 			if err != nil {
@@ -79,5 +85,40 @@ func TestADirectoryKeepsItsKeys(t *testing.T) {
 				t.Errorf("%s is another after a restart", name)
 			}
 		}
+	}
+}
+
+// TestATeamsUserSignsIn: in this process as where Entra ID itself is, and over a
+// network with the keys of the local one.
+func TestATeamsUserSignsIn(t *testing.T) {
+	c := testbed.Cloud(t, &testbed.Clock{})
+	network := httptest.NewServer(c.GraphFaults)
+	t.Cleanup(network.Close)
+	token, err := c.TeamsToken("ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, at := range map[string]struct {
+		settings  map[string]string
+		transport http.RoundTripper
+	}{
+		"in process": {c.Settings(), c.Options().Issuers},
+		"network":    {c.SettingsAt("http://127.0.0.1:1", "http://127.0.0.1:1", network.URL), http.DefaultTransport},
+	} {
+		issuers, err := signin.ParseIssuers(at.settings["SWITCHBOARD_ISSUERS"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		verifier, err := signin.New(issuers, signin.Options{Transport: at.transport})
+		if err != nil {
+			t.Fatal(err)
+		}
+		caller, err := verifier.Verify(t.Context(), token)
+		if err != nil || caller.UserID != signin.UserID(c.Graph.Tenant(), localgraph.SeedUserID("ada")) || caller.Name != "Ada Lovelace" {
+			t.Errorf("%s: %+v, %v", name, caller, err)
+		}
+	}
+	if _, err := c.TeamsToken("nobody"); err == nil {
+		t.Error("nobody got a token")
 	}
 }

@@ -22,14 +22,22 @@ const (
 // Trigger fires the event functions of a program as the triggers of Azure would, until
 // ctx ends and no handler runs any more. A function with a Cosmos DB trigger gets what
 // changes in the container within milliseconds, in batches that come again until they
-// are handled. Other triggers are not played here.
+// are handled. One with a timer is fired soon after the start and then as Options.Tick
+// says, one tick after the other. Other triggers are not played here.
 //
-// Faults are for the handlers: the feed itself has none.
+// Faults are for the handlers: the triggers themselves have none.
 func (c *Cloud) Trigger(ctx context.Context, program *hosting.App, log *slog.Logger, rows ...function.Function) {
 	var running sync.WaitGroup
 	for _, f := range rows {
-		if f.Event != nil && f.Event.Trigger["type"] == hosting.CosmosDBTrigger {
-			running.Go(func() { c.feed(ctx, f, program.Events[f.Name], log.With("function", f.Name)) })
+		if f.Event == nil {
+			continue
+		}
+		handle, log := program.Events[f.Name], log.With("function", f.Name)
+		switch f.Event.Trigger["type"] {
+		case hosting.CosmosDBTrigger:
+			running.Go(func() { c.feed(ctx, f, handle, log) })
+		case hosting.TimerTrigger:
+			running.Go(func() { c.tickOn(ctx, handle, log) })
 		}
 	}
 	running.Wait()

@@ -88,7 +88,7 @@ func start(t *testing.T, c *local.Cloud, log *testbed.Log, handle hosting.EventH
 	row := function.Function{Name: "feed", Event: &function.Event{
 		Trigger: map[string]any{"type": hosting.CosmosDBTrigger, "startFromBeginning": true},
 	}}
-	timer := function.Function{Name: "tick", Event: &function.Event{Trigger: map[string]any{"type": "timerTrigger"}}}
+	timer := function.Function{Name: "tick", Event: &function.Event{Trigger: map[string]any{"type": hosting.TimerTrigger}}}
 	program := &hosting.App{Events: map[string]hosting.EventHandler{"feed": handle}}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
@@ -114,4 +114,38 @@ func ids(t *testing.T, documents json.RawMessage) string {
 		out = append(out, h.ID)
 	}
 	return strings.Join(out, " ")
+}
+
+// TestTimersTick, one tick after the other, whether the last one went well or not, until
+// the end, which waits for a handler. Without a Tick they never do.
+func TestTimersTick(t *testing.T) {
+	row := function.Function{Name: "tick", Event: &function.Event{Trigger: map[string]any{"type": hosting.TimerTrigger}}}
+	for _, every := range []time.Duration{time.Millisecond, 0} {
+		c, err := local.Open(t.Context(), local.Options{Issuer: testbed.Issuer, Tick: every})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		ticks, log := 0, &testbed.Log{}
+		program := &hosting.App{Events: map[string]hosting.EventHandler{"tick": func(_ context.Context, payload json.RawMessage) error {
+			var timer struct{ IsPastDue *bool }
+			if err := json.Unmarshal(payload, &timer); err != nil || timer.IsPastDue == nil {
+				t.Errorf("the tick says %s: %v", payload, err)
+			}
+			switch ticks++; ticks {
+			case 1:
+				return errors.New("not now")
+			case 2:
+				panic("not now")
+			}
+			stop()
+			return nil
+		}}}
+		c.Trigger(ctx, program, slog.New(slog.NewTextHandler(log, nil)), row)
+		if want := map[bool]int{true: 3, false: 0}[every > 0]; ticks != want || strings.Count(log.String(), "ERROR") != min(want, 2) {
+			t.Errorf("every %v: %d ticks; log: %s", every, ticks, log)
+		}
+	}
 }

@@ -1,7 +1,8 @@
 // Package testbed runs functions for tests: any number of instances, each with
 // caches of its own, over one local cloud in memory, spoken to over HTTP as
 // clients do. What changes in the store fires the event functions of the first
-// instance, until the test ends. Only tests import it.
+// instance, until the test ends, and Graph's notifications go to it; its timers
+// fire when the test says so. Only tests import it.
 package testbed
 
 import (
@@ -9,11 +10,8 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
-	"encoding/json"
-	"io"
 	"log/slog"
 	"maps"
-	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -21,6 +19,7 @@ import (
 	"time"
 
 	"switchboard/shared/app"
+	"switchboard/shared/faults"
 	"switchboard/shared/function"
 	"switchboard/shared/hosting"
 	"switchboard/shared/local"
@@ -39,11 +38,13 @@ type Bed struct {
 	t        testing.TB
 	rows     []function.Function
 	settings map[string]string
-	trigger  sync.Once // of the first instance
+	first    *hosting.App // the instance that events reach
+	log      *slog.Logger // its log
 }
 
 // New opens a cloud and starts one instance of the functions. Settings replace
-// those of the local cloud; an empty value unsets one.
+// those of the local cloud; an empty value unsets one, and an empty
+// SWITCHBOARD_GRAPH_TENANT all of Graph's.
 func New(t testing.TB, rows []function.Function, settings map[string]string) *Bed {
 	t.Helper()
 	clock := &Clock{}
@@ -86,6 +87,9 @@ func Cloud(t T, clock *Clock) *local.Cloud {
 // of them.
 var signingKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
+// Set changes a setting for the instances that are started from now on.
+func (b *Bed) Set(name, value string) { b.settings[name] = value }
+
 // Start starts another instance, which logs all it can, and returns its address.
 func (b *Bed) Start() string {
 	b.t.Helper()
@@ -95,26 +99,75 @@ func (b *Bed) Start() string {
 // StartWith starts another instance that logs from the given level on.
 func (b *Bed) StartWith(level slog.Level) string {
 	b.t.Helper()
-	log := slog.New(slog.NewJSONHandler(b.Log, &slog.HandlerOptions{Level: level}))
-	program, err := app.New(b.t.Context(), b.Cloud.Options(), func(name string) string { return b.settings[name] }, log, b.rows...)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	server := httptest.NewServer(program.HTTP)
-	b.t.Cleanup(server.Close)
-	b.trigger.Do(func() { b.fire(program, log) })
-	return server.URL
+	return b.start(level, b.Cloud.Options())
 }
 
-// fire lets events reach a program until the test ends, and before the cloud does.
-func (b *Bed) fire(program *hosting.App, log *slog.Logger) {
+// StartApart starts another instance that reaches Graph and the store through injectors
+// of its own: what fails there fails for this instance alone.
+func (b *Bed) StartApart() (url string, graph, store *faults.Injector) {
+	b.t.Helper()
+	graph, store = faults.Wrap(b.Cloud.Graph), faults.Wrap(b.Cloud.Cosmos)
+	options := b.Cloud.Options()
+	options.Graph, options.Cosmos = faults.Transport{Handler: graph}, faults.Transport{Handler: store}
+	return b.start(slog.LevelDebug, options), graph, store
+}
+
+func (b *Bed) start(level slog.Level, options app.Options) string {
+	b.t.Helper()
+	server := httptest.NewUnstartedServer(nil)
+	url := "http://" + server.Listener.Addr().String()
+	settings := b.settingsAt(url)
+	log := slog.New(slog.NewJSONHandler(b.Log, &slog.HandlerOptions{Level: level}))
+	program, err := app.New(b.t.Context(), options, func(name string) string { return settings[name] }, log, b.rows...)
+	if err != nil {
+		server.Close()
+		b.t.Fatal(err)
+	}
+	server.Config.Handler = program.HTTP
+	server.Start()
+	b.t.Cleanup(server.Close)
+	if b.first == nil {
+		b.first, b.log = program, log
+		b.trigger()
+	}
+	return url
+}
+
+// settingsAt are the settings of an instance at an address. Graph notifies the one
+// that was started first.
+func (b *Bed) settingsAt(url string) map[string]string {
+	const group, tenant, notify = "SWITCHBOARD_GRAPH_", "SWITCHBOARD_GRAPH_TENANT", "SWITCHBOARD_GRAPH_NOTIFY_URL"
+	if _, said := b.settings[notify]; !said {
+		b.settings[notify] = url + "/api/graph"
+	}
+	settings := maps.Clone(b.settings)
+	if settings[tenant] == "" {
+		maps.DeleteFunc(settings, func(name, _ string) bool { return strings.HasPrefix(name, group) })
+	}
+	return settings
+}
+
+// trigger lets events reach the first instance until the test ends, and before the
+// cloud does.
+func (b *Bed) trigger() {
 	ctx, stop := context.WithCancel(b.t.Context())
 	var triggers sync.WaitGroup
-	triggers.Go(func() { b.Cloud.Trigger(ctx, program, log, b.rows...) })
+	triggers.Go(func() { b.Cloud.Trigger(ctx, b.first, b.log, b.rows...) })
 	b.t.Cleanup(func() {
 		stop()
 		triggers.Wait()
 	})
+}
+
+// Fire fires the timer of a function once, at the first instance, and returns why it
+// was not handled.
+func (b *Bed) Fire(name string) error {
+	b.t.Helper()
+	handle, ok := b.first.Events[name]
+	if !ok {
+		b.t.Fatalf("there is no event function %q", name)
+	}
+	return local.Tick(b.t.Context(), handle, b.log.With("function", name))
 }
 
 // As returns a client that is signed in at the first instance.
@@ -127,108 +180,19 @@ func (b *Bed) As(user string, roles ...string) Client {
 	return Client{T: b.t, URL: b.URL, Token: token}
 }
 
+// AsTeams returns a client that is signed in at the first instance as a user of the
+// tenant of Graph: another Switchboard user than As has by the same name.
+func (b *Bed) AsTeams(user string) Client {
+	b.t.Helper()
+	token, err := b.Cloud.TeamsToken(user)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return Client{T: b.t, URL: b.URL, Token: token}
+}
+
 // Nobody returns a client without a token.
 func (b *Bed) Nobody() Client { return Client{T: b.t, URL: b.URL} }
-
-// Client sends requests.
-type Client struct {
-	T     testing.TB
-	URL   string // of the instance
-	Token string // bearer; empty = none
-}
-
-// At returns the client at another instance.
-func (c Client) At(url string) Client {
-	c.URL = url
-	return c
-}
-
-// Do sends a request. A body that is not empty is sent as JSON unless headers,
-// given as "Name: value", say otherwise.
-func (c Client) Do(method, path, body string, headers ...string) Answer {
-	c.T.Helper()
-	r, err := http.NewRequestWithContext(c.T.Context(), method, c.URL+path, strings.NewReader(body))
-	if err != nil {
-		c.T.Fatal(err)
-	}
-	if c.Token != "" {
-		r.Header.Set("Authorization", "Bearer "+c.Token)
-	}
-	if body != "" {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	for _, h := range headers {
-		name, value, _ := strings.Cut(h, ": ")
-		r.Header.Set(name, value)
-	}
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		c.T.Fatalf("%s %s: %v", method, path, err)
-	}
-	defer resp.Body.Close()
-	answer := Answer{T: c.T, Status: resp.StatusCode, Header: resp.Header}
-	if answer.Body, err = io.ReadAll(resp.Body); err != nil {
-		c.T.Fatalf("%s %s: %v", method, path, err)
-	}
-	return answer
-}
-
-// Get is Do without a body.
-func (c Client) Get(path string, headers ...string) Answer {
-	c.T.Helper()
-	return c.Do(http.MethodGet, path, "", headers...)
-}
-
-// Answer is what came back.
-type Answer struct {
-	T      testing.TB
-	Status int
-	Header http.Header
-	Body   []byte
-}
-
-// Want fails the test unless the answer has the status.
-func (a Answer) Want(status int) Answer {
-	a.T.Helper()
-	if a.Status != status {
-		a.T.Fatalf("status %d, want %d: %s", a.Status, status, a.Body)
-	}
-	return a
-}
-
-// JSON decodes the body.
-func (a Answer) JSON() map[string]any {
-	a.T.Helper()
-	var v map[string]any
-	if err := json.Unmarshal(a.Body, &v); err != nil {
-		a.T.Fatalf("body %q: %v", a.Body, err)
-	}
-	return v
-}
-
-// Text returns a member of the body that is a text.
-func (a Answer) Text(member string) string {
-	a.T.Helper()
-	text, ok := a.JSON()[member].(string)
-	if !ok {
-		a.T.Fatalf("no text %q in %s", member, a.Body)
-	}
-	return text
-}
-
-// Problem fails the test unless the answer is a problem of the contract with
-// the status and the code.
-func (a Answer) Problem(status int, code string) Answer {
-	a.T.Helper()
-	a.Want(status)
-	p := a.JSON()
-	_, token := p["token"]
-	if a.Header.Get("Content-Type") != "application/problem+json" || p["code"] != code || p["detail"] == "" ||
-		p["status"] != float64(status) || p["requestId"] != a.Header.Get("X-Request-Id") || token {
-		a.T.Fatalf("not the problem %q of the contract: %s", code, a.Body)
-	}
-	return a
-}
 
 // Clock tells the time, ahead of the machine's by as much as it was moved.
 type Clock struct {
@@ -272,6 +236,3 @@ func (l *Log) String() string {
 	defer l.mu.Unlock()
 	return l.buf.String()
 }
-
-// Set changes a setting for the instances that are started from now on.
-func (b *Bed) Set(name, value string) { b.settings[name] = value }

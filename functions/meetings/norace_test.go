@@ -1,0 +1,5 @@
+//go:build !race
+
+package meetings_test
+
+const raceDetector = false
