@@ -1,12 +1,15 @@
 package cmd_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/uuid"
 )
 
 // TestStartSaysEverythingThatIsMissing at once, by name and by function.
@@ -81,5 +84,9 @@ func unreachable(b *testing.B) []string {
 		fmt.Sprintf(`SWITCHBOARD_ISSUERS=[{"issuer":"%s","audiences":["api://switchboard"]}]`, at),
 		"SWITCHBOARD_ACS_CONNECTION_STRING=endpoint=" + at + "/;accesskey=AAAA",
 		"SWITCHBOARD_COSMOS_CONNECTION_STRING=AccountEndpoint=" + at + ";AccountKey=AAAA;",
+		"SWITCHBOARD_SEALING_KEYS=k:" + base64.StdEncoding.EncodeToString(make([]byte, 32)),
+		"SWITCHBOARD_GRAPH_TENANT=" + uuid.NewString(),
+		"SWITCHBOARD_GRAPH_ENDPOINT=" + at,
+		"SWITCHBOARD_GRAPH_ORGANIZER=" + uuid.NewString(),
 	}
 }
