@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"switchboard/shared/meeting"
 )
 
 // TestBetweenAnyTwoRequests lets others do, between any two requests of an act, what makes
@@ -80,6 +82,35 @@ func TestFollowedTooLate(t *testing.T) {
 		}
 		s.happens(t.Context(), "", settle(), p, 0)
 		s.ends(t)
+	}
+}
+
+// TestTheNextLinksGuestsStay delivers the news that a link was revoked, while the next one
+// is made and lets somebody in.
+func TestTheNextLinksGuestsStay(t *testing.T) {
+	t.Parallel()
+	for pause, reached := 1, true; reached; pause++ {
+		reached = false
+		w, ctx, ada := opened(t), t.Context(), user("usr_ada")
+		m, _, err := w.Create(ctx, ada, w.draft(5), meeting.Standalone, "")
+		ok(t, err)
+		ok(t, w.settle(ctx, w.Registry))
+		_, _, err = w.Invite(ctx, ada, m.ID)
+		ok(t, err)
+		ok(t, w.Revoke(ctx, ada, m.ID))
+		p := &process{pause: pause}
+		p.between = func() {
+			reached = true
+			link, _, err := w.Invite(ctx, ada, m.ID)
+			ok(t, err)
+			_, err = w.Welcome(ctx, link.Code, "Visitor", "key")
+			ok(t, err)
+		}
+		ok(t, w.settle(ctx, w.registry(p, w.clock.Now)))
+		ok(t, w.settle(ctx, w.Registry))
+		if reached && len(w.guests.all()) != 1 {
+			t.Errorf("before request %d: who came by the next link is gone", pause)
+		}
 	}
 }
 

@@ -203,14 +203,15 @@ func unlessStale(err error) error {
 }
 
 // dismiss ends the identities of the guests of a meeting, but for those who came by the
-// link that is good now.
+// link that is good now: of the two the guests are read first, or else those would be among
+// them for whom a link was made meanwhile.
 func (r *Registry) dismiss(ctx context.Context, n changed) (any, error) {
-	m := meetingAt(n.Meeting)
-	if err := r.look(ctx, m); err != nil {
-		return nil, err
-	}
 	gone, err := r.guests(ctx, n.Meeting)
 	if err != nil {
+		return nil, err
+	}
+	m := meetingAt(n.Meeting)
+	if err := r.look(ctx, m); err != nil {
 		return nil, err
 	}
 	gone = slices.DeleteFunc(gone, func(g *guest) bool { return m.lets(g) })
