@@ -95,7 +95,6 @@ func TestWithoutTheCalendarForNow(t *testing.T) {
 		"it is cut off":   {Drop: "before"},
 		"answers are cut": {Drop: "after"},
 		"it refuses":      {Status: http.StatusForbidden, Header: json, Body: `{"error":{"code":"ErrorAccessDenied","message":"Not Ada's"}}`},
-		"no mailbox":      {Status: http.StatusNotFound, Header: json, Body: `{"error":{"code":"MailboxNotEnabledForRESTAPI"}}`},
 		"nonsense":        {Status: http.StatusOK, Header: json, Body: `{"value":[{}]}`},
 		"no end":          {Status: http.StatusOK, Header: json, Body: `{"value":[],"@odata.nextLink":"https://graph.localhost/v1.0/users/x/calendarView?x=1"}`},
 		"no token":        {Contains: "/oauth2/", Status: http.StatusBadRequest, Header: json, Body: `{"error":"invalid_client"}`},
@@ -122,6 +121,20 @@ func TestWithoutTheCalendarForNow(t *testing.T) {
 				t.Errorf("mended: %+v", got)
 			}
 		})
+	}
+}
+
+// Who has an account without a mailbox has no calendar, which is nothing to warn of.
+func TestWithoutAMailbox(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, unwatched)
+	ada, adaID := w.colleague("ada")
+	grace, _ := w.user("grace")
+	hosts(grace, "Lesson", w.day(0).Add(9*time.Hour), w.day(0).Add(10*time.Hour), attendees(adaID))
+	w.Drain()
+	w.Cloud.GraphFaults.Add(faults.Rule{Contains: "/calendarView", Status: http.StatusNotFound, Header: map[string]string{"Content-Type": "application/json"}, Body: `{"error":{"code":"MailboxNotEnabledForRESTAPI"}}`})
+	if got := agenda(ada, ""); got.subjects() != "Lesson" || got.Calendar != "none" || strings.Contains(w.Log.String(), "without the calendar") {
+		t.Errorf("%+v", got)
 	}
 }
 

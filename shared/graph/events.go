@@ -103,9 +103,10 @@ func (u *User) DeleteEvent(ctx context.Context, id string) error {
 // such without an online meeting are among them; Graph cannot leave them out
 // (a $filter on isOnlineMeeting is refused).
 //
-// More than a thousand entries are a *problem.Error of code calendar_too_full.
+// More than a thousand entries are a *problem.Error of code calendar_too_full. It is
+// ErrNotFound for a user without a mailbox.
 func (u *User) CalendarView(ctx context.Context, from, to time.Time) ([]Event, error) {
-	call := operation{name: "get calendar view", method: http.MethodGet, prefer: preferUTC, want: []int{http.StatusOK}, permission: readCalendars}
+	call := operation{name: "get calendar view", method: http.MethodGet, prefer: preferUTC, want: []int{http.StatusOK}, permission: readCalendars, object: true}
 	call.path = join(u.path, "/calendarView?"+between("startDateTime", from, "endDateTime", to)+
 		"&$select="+eventFields+"&$orderby=start/dateTime&$top=50")
 	return pages(ctx, u.caller, call, wireEvent.event)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"switchboard/shared/day"
+	"switchboard/shared/problem"
 	"switchboard/shared/storage"
 	"switchboard/shared/teamslink"
 )
@@ -75,7 +76,10 @@ func (r *Registry) Agenda(ctx context.Context, by Actor, t Span, after string, l
 	}
 	found := <-occasions
 	out := Agenda{Calendar: coverage}
-	if found.err != nil {
+	switch {
+	case problem.Is(found.err, problem.NotFound):
+		out.Calendar = CalendarNone
+	case found.err != nil:
 		r.Log.WarnContext(ctx, "an agenda is without the calendar", "error", found.err)
 		out.Calendar = CalendarUnavailable
 	}

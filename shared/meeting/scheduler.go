@@ -150,7 +150,8 @@ type Scheduler interface {
 	// HasCalendar reports whether there is a calendar of the actor to look at.
 	HasCalendar(by Actor) bool
 	// Occasions are the Teams meetings on the actor's calendar that overlap a time,
-	// the cancelled ones included, and those left out that the actor declined.
+	// the cancelled ones included, and those left out that the actor declined. NotFound
+	// for an account that turns out to have no calendar.
 	Occasions(ctx context.Context, by Actor, from, to time.Time) ([]Occasion, error)
 }
 

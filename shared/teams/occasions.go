@@ -6,6 +6,7 @@ import (
 
 	"switchboard/shared/graph"
 	"switchboard/shared/meeting"
+	"switchboard/shared/problem"
 )
 
 // HasCalendar reports whether there is a calendar of the actor to look at. Where the
@@ -26,7 +27,10 @@ func (s *Scheduler) Occasions(ctx context.Context, by meeting.Actor, from, to ti
 		return nil, ours(err)
 	}
 	events, err := user.CalendarView(ctx, from, to)
-	if err != nil {
+	switch {
+	case isUnknown(err):
+		return nil, problem.New(problem.NotFound, "calendar_unknown", "This account has no mailbox in the tenant.").Because(err)
+	case err != nil:
 		return nil, ours(err)
 	}
 	var list []meeting.Occasion

@@ -26,6 +26,7 @@
 //	booking_fixed              Conflict     a booking cannot be changed
 //	meeting_organizer_changed  Conflict     the plan's organizer is not who holds the meeting
 //	meeting_not_held           Conflict     a meeting that this service did not make
+//	calendar_unknown           NotFound     the caller has an account without a mailbox
 //	meeting_gone               NotFound     the meeting is no more
 //	meeting_unknown            NotFound     the passcode is not the meeting's
 package teams
