@@ -64,6 +64,9 @@ func outages(onGraph bool) map[string][]faults.Rule {
 	return all
 }
 
+// patience is how long requests may take that meet an outage.
+const patience = time.Second
+
 // lossy is a world in which Ada holds meetings of one mode, with Grace. What a request
 // leaves to be done is done when upkeep runs, and not before.
 type lossy struct {
@@ -85,7 +88,7 @@ func newLossy(t *testing.T, mode string) *lossy {
 	l.first = l.Clock.Now().Add(time.Hour).UTC().Truncate(time.Second)
 	l.ada, _ = l.user("ada")
 	l.grace, l.graceID = l.user("grace")
-	l.Set("SWITCHBOARD_MEETINGS_TIMEOUT", "1s") // of the instances that meet outages
+	l.Set("SWITCHBOARD_MEETINGS_TIMEOUT", patience.String()) // of the instances that meet outages
 	return l
 }
 
@@ -169,9 +172,11 @@ func (l *lossy) endure(tr *trial, request func(testbed.Client, *trial) testbed.A
 	l.t.Helper()
 	ada, broken := l.apart(tr.onGraph)
 	broken.Add(tr.rules...)
+	began := time.Now()
 	a := request(ada, tr)
+	inTime := time.Since(began) < patience // on a machine that has other things to do it may not be
 	broken.Clear()
-	if a.Status < 300 && len(broken.Calls()) <= tr.step {
+	if a.Status < 300 && inTime && len(broken.Calls()) <= tr.step {
 		l.t.Errorf("%s: there were only %q", tr.name, broken.Calls())
 	}
 }
