@@ -112,10 +112,10 @@ func (h handler) mountGuests(a *api.API) {
 	api.Register(a, api.Operation{
 		ID: "put-meeting-invite", Method: http.MethodPut, Path: "/meetings/{id}/invite", Tag: "meetings",
 		Summary:     "The invite link for guests",
-		Description: "For the host. A meeting has one, for people without an account: made when it is first asked for (201), given again after that (200). The app makes a link of its code, and gives the code to POST /api/meetings/guests.",
+		Description: "For the host. A meeting has one, for people without an account: made when it is first asked for (201), given again after that (200). 409 once the meeting is over. The app makes a link of its code, and gives the code to POST /api/meetings/guests.",
 		Status:      http.StatusCreated,
 		Also:        map[int]string{http.StatusOK: "It was there before; the body is as for 201"},
-		Errors:      []int{http.StatusNotFound},
+		Errors:      []int{http.StatusNotFound, http.StatusConflict},
 	}, h.invite)
 	api.Register(a, api.Operation{
 		ID: "delete-meeting-invite", Method: http.MethodDelete, Path: "/meetings/{id}/invite", Tag: "meetings",

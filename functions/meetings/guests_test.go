@@ -131,6 +131,7 @@ func TestWhenGuestsComeIn(t *testing.T) {
 		}
 	}
 	w.Clock.Move(gone.Sub(w.Clock.Now()))
+	w.As("ada").Do("PUT", path+"/invite", "").Problem(http.StatusConflict, "meeting_over")
 	w.visit(code, "").Problem(http.StatusNotFound, "invite_unknown")
 }
 

@@ -18,12 +18,16 @@ import (
 )
 
 // Invite gives the link by which guests, people without an account, come into a meeting:
-// there is one, made when it is first asked for. For the host and administrators.
+// there is one, made when it is first asked for. For the host and administrators. Conflict
+// once guests have to go.
 func (r *Registry) Invite(ctx context.Context, by Actor, id string) (link invitation.Link, created bool, err error) {
 	err = storage.Retry(ctx, func() error {
 		m, err := r.enterHost(ctx, by, id)
 		if err != nil {
 			return err
+		}
+		if !r.Now().Before(r.guestsGo(m)) {
+			return problem.New(problem.Conflict, "meeting_over", "This meeting is over: guests cannot come any more.")
 		}
 		i := inviteAt(id, m.Invite)
 		if created = m.Invite == ""; !created {
