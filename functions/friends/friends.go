@@ -48,10 +48,8 @@ type Other struct {
 // Change is Other with the version that is to be changed.
 type Change struct {
 	Other
-	IfMatch string `header:"If-Match" doc:"Change only this version"`
+	api.Match
 }
-
-func (c Change) match(version string) error { return api.CheckMatch(c.IfMatch, version) }
 
 type found struct {
 	ETag string `header:"ETag" doc:"Version of what is between the two; absent where there is nothing"`
@@ -78,19 +76,19 @@ func (h handler) get(ctx context.Context, in *Other) (*found, error) {
 }
 
 func (h handler) put(ctx context.Context, in *Change) (*found, error) {
-	return answer(h.friendships.Ask(ctx, api.Caller(ctx).UserID, in.UserID, in.match))
+	return answer(h.friendships.Ask(ctx, api.Caller(ctx).UserID, in.UserID, in.Allow))
 }
 
 func (h handler) delete(ctx context.Context, in *Change) (*struct{}, error) {
-	return nil, h.friendships.End(ctx, api.Caller(ctx).UserID, in.UserID, in.match)
+	return nil, h.friendships.End(ctx, api.Caller(ctx).UserID, in.UserID, in.Allow)
 }
 
 func (h handler) block(ctx context.Context, in *Change) (*found, error) {
-	return answer(h.friendships.Block(ctx, api.Caller(ctx).UserID, in.UserID, in.match))
+	return answer(h.friendships.Block(ctx, api.Caller(ctx).UserID, in.UserID, in.Allow))
 }
 
 func (h handler) unblock(ctx context.Context, in *Change) (*struct{}, error) {
-	return nil, h.friendships.Unblock(ctx, api.Caller(ctx).UserID, in.UserID, in.match)
+	return nil, h.friendships.Unblock(ctx, api.Caller(ctx).UserID, in.UserID, in.Allow)
 }
 
 // lookUp makes the same requests whatever it finds, so that its time tells nothing.

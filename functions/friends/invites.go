@@ -2,7 +2,6 @@ package friends
 
 import (
 	"context"
-	"net/http"
 	"time"
 
 	"switchboard/shared/api"
@@ -32,11 +31,7 @@ func (h handler) invite(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	status := http.StatusOK
-	if created {
-		status = http.StatusCreated
-	}
-	return &invited{status, made}, nil
+	return &invited{api.Made(created), made}, nil
 }
 
 // inviteList is an alias, so that the description names it by its operation.

@@ -70,13 +70,13 @@ func render(rec *identity.Record) item {
 
 func (h handler) put(ctx context.Context, in *struct {
 	Named
-	IfMatch string `header:"If-Match" doc:"Change only this version"`
-	Body    description
+	api.Match
+	Body description
 }) (*found, error) {
 	kind, name := identity.Kind(in.Body.Kind), in.Body.DisplayName
 	rec, err := h.identities.Get(ctx, in.key())
 	if problem.Is(err, problem.NotFound) {
-		if err := api.CheckMatch(in.IfMatch, ""); err != nil {
+		if err := in.Allow(""); err != nil {
 			return nil, err // what must be at some version must be there
 		}
 		var created bool
@@ -86,12 +86,12 @@ func (h handler) put(ctx context.Context, in *struct {
 		}
 	}
 	if err == nil {
-		err = api.CheckMatch(in.IfMatch, rec.Profile.Version)
+		err = in.Allow(rec.Profile.Version)
 	}
 	if err == nil && (rec.Kind != kind || rec.Profile.DisplayName != name) {
 		rec, err = h.identities.Update(ctx, in.key(), func(rec *identity.Record) error {
 			rec.Kind, rec.Profile.DisplayName = kind, name
-			return api.CheckMatch(in.IfMatch, rec.Profile.Version)
+			return in.Allow(rec.Profile.Version)
 		})
 	}
 	if err != nil {

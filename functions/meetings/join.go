@@ -44,7 +44,7 @@ func (h handler) invite(ctx context.Context, in *ID) (*oneInvite, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &oneInvite{madeOr200(made), link}, nil
+	return &oneInvite{api.Made(made), link}, nil
 }
 
 func (h handler) revoke(ctx context.Context, in *ID) (*struct{}, error) {

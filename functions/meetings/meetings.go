@@ -37,13 +37,6 @@ type ID struct {
 	ID string `path:"id" pattern:"^mtg_[a-z2-7]{26}$" patternDescription:"a meeting's id, as the service gives them" doc:"The meeting's id"`
 }
 
-// Match is the version that a change is for.
-type Match struct {
-	IfMatch string `header:"If-Match" doc:"Change only this version"`
-}
-
-func (m Match) match(version string) error { return api.CheckMatch(m.IfMatch, version) }
-
 // person is somebody who is invited.
 type person struct {
 	UserID string `json:"userId,omitempty" pattern:"^usr_[a-z2-7]{52}$" patternDescription:"a user id, as the service gives them" doc:"A user with a mapping (POST /api/user): who has none is taken off the list within a second or so"`
@@ -91,14 +84,7 @@ func (h handler) create(ctx context.Context, in *struct {
 		d.WantedLobby = scope(*in.Body.Lobby)
 	}
 	m, made, err := h.meetings.Create(ctx, actor(ctx), d, meeting.Mode(in.Body.Mode), in.IdempotencyKey)
-	return answer(madeOr200(made), m, err)
-}
-
-func madeOr200(made bool) int {
-	if made {
-		return http.StatusCreated
-	}
-	return http.StatusOK
+	return answer(api.Made(made), m, err)
 }
 
 // source is a meeting that was made elsewhere.
@@ -125,7 +111,7 @@ func (h handler) importOne(ctx context.Context, in *struct{ Body source }) (*one
 		d.EndsAt = *in.Body.EndsAt
 	}
 	m, made, err := h.meetings.Import(ctx, actor(ctx), w, d)
-	return answer(madeOr200(made), m, err)
+	return answer(api.Made(made), m, err)
 }
 
 func (h handler) get(ctx context.Context, in *ID) (*oneMeeting, error) {
@@ -144,9 +130,9 @@ type patch struct {
 }
 
 func (p patch) apply(to *meeting.Draft) {
-	merge(p.Subject, &to.Subject)
-	merge(p.StartsAt, &to.StartsAt)
-	merge(p.EndsAt, &to.EndsAt)
+	p.Subject.Into(&to.Subject)
+	p.StartsAt.Into(&to.StartsAt)
+	p.EndsAt.Into(&to.EndsAt)
 	if p.Attendees.Set {
 		to.Attendees = invited(p.Attendees.Value)
 	}
@@ -155,15 +141,9 @@ func (p patch) apply(to *meeting.Draft) {
 	}
 }
 
-func merge[T any](member api.Optional[T], to *T) {
-	if member.Set {
-		*to = member.Value
-	}
-}
-
 func (h handler) update(ctx context.Context, in *struct {
 	ID
-	Match
+	api.Match
 	Body patch `contentType:"application/merge-patch+json"`
 }) (*oneMeeting, error) {
 	who := actor(ctx)
@@ -176,15 +156,15 @@ func (h handler) update(ctx context.Context, in *struct {
 			return nil, problem.New(problem.Conflict, "meeting_organizer_fixed", "The organizer of a meeting stays. Cancel it, and let the other one schedule it.")
 		}
 	}
-	m, err := h.meetings.Update(ctx, who, in.ID.ID, in.match, in.Body.apply)
+	m, err := h.meetings.Update(ctx, who, in.ID.ID, in.Allow, in.Body.apply)
 	return answer(http.StatusOK, m, err)
 }
 
 func (h handler) cancel(ctx context.Context, in *struct {
 	ID
-	Match
+	api.Match
 }) (*struct{}, error) {
-	return nil, h.meetings.Cancel(ctx, actor(ctx), in.ID.ID, in.match)
+	return nil, h.meetings.Cancel(ctx, actor(ctx), in.ID.ID, in.Allow)
 }
 
 func (h handler) decline(ctx context.Context, in *ID) (*struct{}, error) {

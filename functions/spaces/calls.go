@@ -39,7 +39,7 @@ type sharing struct {
 
 func (h handler) share(ctx context.Context, in *struct {
 	ID
-	Match
+	api.Match
 	Body sharing
 }) (*oneCall, error) {
 	groupID, ok := space.GroupID(in.Body.GroupID)
@@ -48,8 +48,8 @@ func (h handler) share(ctx context.Context, in *struct {
 		invalid.Fields = []problem.Field{{Location: "body.groupId", Message: "is not a UUID of 36 characters"}}
 		return nil, invalid
 	}
-	c, begun, err := h.spaces.Share(ctx, api.Caller(ctx).UserID, in.ID.ID, groupID, in.match)
-	return showCall(madeOr200(begun), c, err)
+	c, begun, err := h.spaces.Share(ctx, api.Caller(ctx).UserID, in.ID.ID, groupID, in.Allow)
+	return showCall(api.Made(begun), c, err)
 }
 
 func (h handler) start(ctx context.Context, in *struct {
@@ -57,7 +57,7 @@ func (h handler) start(ctx context.Context, in *struct {
 	IdempotencyKey string `header:"Idempotency-Key" maxLength:"200" doc:"Repeating a request with the same key starts no second call, even after the first has ended"`
 }) (*oneCall, error) {
 	c, begun, err := h.spaces.Start(ctx, api.Caller(ctx).UserID, in.ID.ID, in.IdempotencyKey)
-	return showCall(madeOr200(begun), c, err)
+	return showCall(api.Made(begun), c, err)
 }
 
 func (h handler) current(ctx context.Context, in *ID) (*oneCall, error) {
@@ -67,9 +67,9 @@ func (h handler) current(ctx context.Context, in *ID) (*oneCall, error) {
 
 func (h handler) end(ctx context.Context, in *struct {
 	ID
-	Match
+	api.Match
 }) (*struct{}, error) {
-	return nil, h.spaces.End(ctx, api.Caller(ctx).UserID, in.ID.ID, in.match)
+	return nil, h.spaces.End(ctx, api.Caller(ctx).UserID, in.ID.ID, in.Allow)
 }
 
 func (h handler) ticket(ctx context.Context, in *ID) (*struct{ Body ticket.Ticket }, error) {

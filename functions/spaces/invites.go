@@ -33,7 +33,7 @@ func (h handler) invite(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &oneInvite{madeOr200(isNew), made}, nil
+	return &oneInvite{api.Made(isNew), made}, nil
 }
 
 // inviteList is an alias, so that the description names it by its operation.

@@ -88,11 +88,11 @@ func (h handler) member(ctx context.Context, in *Somebody) (*onePerson, error) {
 
 func (h handler) putMember(ctx context.Context, in *struct {
 	Somebody
-	Match
+	api.Match
 	Body ruling
 }) (*onePerson, error) {
 	wanted := space.Ruling{Role: space.Role(in.Body.Role), Rotate: in.Body.RotateCall}
-	p, err := h.spaces.Decide(ctx, api.Caller(ctx).UserID, in.ID.ID, in.UserID, wanted, in.match)
+	p, err := h.spaces.Decide(ctx, api.Caller(ctx).UserID, in.ID.ID, in.UserID, wanted, in.Allow)
 	if err != nil {
 		return nil, err
 	}
@@ -101,9 +101,9 @@ func (h handler) putMember(ctx context.Context, in *struct {
 
 func (h handler) deleteMember(ctx context.Context, in *struct {
 	Somebody
-	Match
+	api.Match
 	RotateCall bool `query:"rotateCall" doc:"The live call goes on under a new ID, but not when the caller leaves"`
 }) (*struct{}, error) {
-	_, err := h.spaces.Decide(ctx, api.Caller(ctx).UserID, in.ID.ID, in.UserID, space.Ruling{Role: space.None, Rotate: in.RotateCall}, in.match)
+	_, err := h.spaces.Decide(ctx, api.Caller(ctx).UserID, in.ID.ID, in.UserID, space.Ruling{Role: space.None, Rotate: in.RotateCall}, in.Allow)
 	return nil, err
 }

@@ -22,13 +22,6 @@ type ID struct {
 	ID string `path:"id" pattern:"^spc_[a-z2-7]{26}$" patternDescription:"a space's id, as the service gives them" doc:"The space's id"`
 }
 
-// Match is the version that a change is for.
-type Match struct {
-	IfMatch string `header:"If-Match" doc:"Change only this version"`
-}
-
-func (m Match) match(version string) error { return api.CheckMatch(m.IfMatch, version) }
-
 // Summary is a space as the caller sees it. It is exported for huma, which describes only
 // such fields, embedded ones too.
 type Summary struct {
@@ -112,14 +105,7 @@ func (h handler) create(ctx context.Context, in *struct {
 		d.EndsAt = *in.Body.EndsAt
 	}
 	s, made, err := h.spaces.Create(ctx, api.Caller(ctx).UserID, d, in.IdempotencyKey)
-	return answer(madeOr200(made), s, err)
-}
-
-func madeOr200(made bool) int {
-	if made {
-		return http.StatusCreated
-	}
-	return http.StatusOK
+	return answer(api.Made(made), s, err)
 }
 
 func (h handler) get(ctx context.Context, in *ID) (*oneSpace, error) {
@@ -137,35 +123,29 @@ type patch struct {
 }
 
 func (p patch) apply(to *space.Draft) {
-	merge(p.Name, &to.Name)
-	merge(p.Description, &to.Description)
-	merge(p.StartsAt, &to.StartsAt)
-	merge(p.EndsAt, &to.EndsAt)
+	p.Name.Into(&to.Name)
+	p.Description.Into(&to.Description)
+	p.StartsAt.Into(&to.StartsAt)
+	p.EndsAt.Into(&to.EndsAt)
 	if p.JoinPolicy.Set {
 		to.JoinPolicy = space.Policy(p.JoinPolicy.Value)
 	}
 }
 
-func merge[T any](member api.Optional[T], to *T) {
-	if member.Set {
-		*to = member.Value
-	}
-}
-
 func (h handler) update(ctx context.Context, in *struct {
 	ID
-	Match
+	api.Match
 	Body patch `contentType:"application/merge-patch+json"`
 }) (*oneSpace, error) {
-	s, err := h.spaces.Update(ctx, api.Caller(ctx).UserID, in.ID.ID, in.match, in.Body.apply)
+	s, err := h.spaces.Update(ctx, api.Caller(ctx).UserID, in.ID.ID, in.Allow, in.Body.apply)
 	return answer(http.StatusOK, s, err)
 }
 
 func (h handler) delete(ctx context.Context, in *struct {
 	ID
-	Match
+	api.Match
 }) (*struct{}, error) {
-	return nil, h.spaces.Delete(ctx, api.Caller(ctx).UserID, in.ID.ID, in.match)
+	return nil, h.spaces.Delete(ctx, api.Caller(ctx).UserID, in.ID.ID, in.Allow)
 }
 
 func (h handler) join(ctx context.Context, in *ID) (*oneSpace, error) {

@@ -81,17 +81,11 @@ func (p *patch) Resolve(api.Context) (faults []error) {
 	return faults
 }
 
-// apply merges the patch. The value of what is null is the zero value.
+// apply merges the patch.
 func (p *patch) apply(to *identity.Profile) {
-	merge(p.DisplayName, &to.DisplayName)
-	merge(p.Handle, &to.Handle)
-	merge(p.PhoneNumber, &to.PhoneNumber)
-	merge(p.PhoneVisibleTo, &to.PhoneVisibleTo)
-	merge(p.Discoverable, &to.Discoverable)
-}
-
-func merge[T any](member api.Optional[T], to *T) {
-	if member.Set {
-		*to = member.Value
-	}
+	p.DisplayName.Into(&to.DisplayName)
+	p.Handle.Into(&to.Handle)
+	p.PhoneNumber.Into(&to.PhoneNumber)
+	p.PhoneVisibleTo.Into(&to.PhoneVisibleTo)
+	p.Discoverable.Into(&to.Discoverable)
 }

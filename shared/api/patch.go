@@ -30,6 +30,14 @@ func (o *Optional[T]) UnmarshalJSON(body []byte) error {
 // Given reports whether there is a value of the right type.
 func (o *Optional[T]) Given() bool { return o.Set && !o.Null && !o.unfit }
 
+// Into puts the value into what it is for, if the member is there. The value of what is
+// null is the zero value.
+func (o Optional[T]) Into(to *T) {
+	if o.Set {
+		*to = o.Value
+	}
+}
+
 // Schema describes the value, or null.
 func (o Optional[T]) Schema(r huma.Registry) *huma.Schema {
 	s := *r.Schema(reflect.TypeFor[T](), true, "")
