@@ -179,12 +179,8 @@ func (r *Registry) both(ctx context.Context, user, other string) (*head, *edge, 
 
 // edge reads what a user has of another; nothing is an edge that is not stored.
 func (r *Registry) edge(ctx context.Context, user, other string) (*edge, error) {
-	e := &edge{}
-	err := r.Store.Read(ctx, partition(user), edgeID(other), e)
-	if errors.Is(err, storage.ErrNotFound) {
-		e, err = &edge{Head: storage.Head{PK: partition(user), ID: edgeID(other), Type: edgeType}, Other: other, State: None}, nil
-	}
-	return e, err
+	e := &edge{Head: storage.Head{PK: partition(user), ID: edgeID(other), Type: edgeType}, Other: other, State: None}
+	return e, storage.Look(ctx, r.Store, e)
 }
 
 // head reads the user's head, or begins one. Conflict while the user is being

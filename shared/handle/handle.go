@@ -156,13 +156,8 @@ func (d *Directory) abandoned(ctx context.Context, e *entry) (bool, error) {
 const partition = "d:handle:"
 
 func (d *Directory) read(ctx context.Context, handle string) (*entry, error) {
-	e := &entry{}
-	pk := partition + Fold(handle)
-	err := d.Store.Read(ctx, pk, documentType, e)
-	if errors.Is(err, storage.ErrNotFound) {
-		return &entry{Head: storage.Head{PK: pk, ID: documentType, Type: documentType}}, nil
-	}
-	return e, err
+	e := &entry{Head: storage.Head{PK: partition + Fold(handle), ID: documentType, Type: documentType}}
+	return e, storage.Look(ctx, d.Store, e)
 }
 
 func taken() error {

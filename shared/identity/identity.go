@@ -157,12 +157,8 @@ func (r *Registry) Update(ctx context.Context, key Key, change func(*Record) err
 
 // read returns the document as it is; one that is not stored yet has no ETag.
 func (r *Registry) read(ctx context.Context, key Key) (*Record, error) {
-	rec := &Record{}
-	err := r.Store.Read(ctx, key.pk, key.id, rec)
-	if errors.Is(err, storage.ErrNotFound) {
-		return &Record{Head: storage.Head{PK: key.pk, ID: key.id, Type: documentType}}, nil
-	}
-	return rec, err
+	rec := &Record{Head: storage.Head{PK: key.pk, ID: key.id, Type: documentType}}
+	return rec, storage.Look(ctx, r.Store, rec)
 }
 
 // save stores the record if nobody else did since it was read, else ErrStale.

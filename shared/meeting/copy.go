@@ -41,7 +41,7 @@ func (r *Registry) addToAgenda(ctx context.Context, m *meeting, user string) {
 	e.copy(m, m.role(user), r.Now())
 	err := r.Store.Create(ctx, e)
 	if err == nil {
-		err = r.look(ctx, now)
+		err = storage.Look(ctx, r.Store, now)
 	}
 	if errors.Is(err, storage.ErrExists) || err == nil && now.ETag != m.ETag {
 		err = r.reflect(ctx, m.id(), user)
@@ -58,10 +58,10 @@ func (r *Registry) reflect(ctx context.Context, id, user string) error {
 
 func (r *Registry) reflectOnce(ctx context.Context, id, user string) (done bool, err error) {
 	e, m := entryAt(id, user), meetingAt(id)
-	if err := r.look(ctx, e); err != nil {
+	if err := storage.Look(ctx, r.Store, e); err != nil {
 		return false, err
 	}
-	if err := r.look(ctx, m); err != nil {
+	if err := storage.Look(ctx, r.Store, m); err != nil {
 		return false, err
 	}
 	role, err := r.shown(ctx, m, user)

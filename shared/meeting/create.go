@@ -62,7 +62,7 @@ func (r *Registry) plan(ctx context.Context, q request) (m *meeting, again bool,
 		return nil, false, q.invalid
 	}
 	m = meetingAt(q.id)
-	if err := r.look(ctx, m); err != nil {
+	if err := storage.Look(ctx, r.Store, m); err != nil {
 		return nil, false, err
 	}
 	switch {
@@ -169,7 +169,7 @@ func (r *Registry) hold(ctx context.Context, by Actor, m *meeting, again bool) e
 // nobody knows of it, and it is ended.
 func (r *Registry) yield(ctx context.Context, m *meeting) error {
 	now := meetingAt(m.id())
-	if err := r.look(ctx, now); err != nil {
+	if err := storage.Look(ctx, r.Store, now); err != nil {
 		return err
 	}
 	if now.State == planned && now.Attempt == m.Attempt || now.State == ready && now.Place.same(m.Place) {

@@ -57,7 +57,7 @@ func (r *Registry) payNow(ctx context.Context, by Actor, d *debt) {
 
 // payOne pays a debt now if it is still there.
 func (r *Registry) payOne(ctx context.Context, d *debt) error {
-	if err := r.look(ctx, d); err != nil || d.ETag == "" {
+	if err := storage.Look(ctx, r.Store, d); err != nil || d.ETag == "" {
 		return err
 	}
 	r.payNow(ctx, Actor{}, d)

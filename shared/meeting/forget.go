@@ -86,7 +86,7 @@ func (r *Registry) agendaOf(ctx context.Context, user, after string) ([]*entry, 
 func (r *Registry) withdraw(ctx context.Context, id, user string) error {
 	return storage.Retry(ctx, func() error {
 		m := meetingAt(id)
-		if err := r.look(ctx, m); err != nil || m.State != ready {
+		if err := storage.Look(ctx, r.Store, m); err != nil || m.State != ready {
 			return err
 		}
 		switch m.role(user) {

@@ -26,7 +26,7 @@ func (r *Registry) mayGuess(ctx context.Context, user string, w Wanted) error {
 	}
 	return storage.Retry(ctx, func() error {
 		g, now := &guesses{Head: head(userPartition(user), guessesType, guessesType)}, r.Now()
-		if err := r.look(ctx, g); err != nil {
+		if err := storage.Look(ctx, r.Store, g); err != nil {
 			return err
 		}
 		if minute := now.Unix() / 60; g.Minute != minute {

@@ -31,7 +31,7 @@ func (r *Registry) Invite(ctx context.Context, by Actor, id string) (link invita
 		}
 		i := inviteAt(id, m.Invite)
 		if created = m.Invite == ""; !created {
-			err = r.look(ctx, i)
+			err = storage.Look(ctx, r.Store, i)
 			link = r.link(m, i)
 			return err
 		}
@@ -68,7 +68,7 @@ func (r *Registry) Revoke(ctx context.Context, by Actor, id string) error {
 			return err
 		}
 		i := inviteAt(id, m.Invite)
-		if err := r.look(ctx, i); err != nil {
+		if err := storage.Look(ctx, r.Store, i); err != nil {
 			return err
 		}
 		entry, err := outbox.New(m.PK, kindGuests, changed{Meeting: id, By: by.UserID}, r.NewID(), r.Now())
@@ -191,7 +191,7 @@ func (r *Registry) prolong(ctx context.Context, id, guestID string) (g *guest, s
 func (r *Registry) keepLink(ctx context.Context, m *meeting) error {
 	return storage.Retry(ctx, func() error {
 		i := inviteAt(m.id(), m.Invite)
-		if err := r.look(ctx, i); err != nil || i.ETag == "" {
+		if err := storage.Look(ctx, r.Store, i); err != nil || i.ETag == "" {
 			return err
 		}
 		i.TTL = lifetime(m.EndsAt, r.Now())
@@ -215,7 +215,7 @@ func (r *Registry) dismiss(ctx context.Context, n changed) (any, error) {
 		return nil, err
 	}
 	m := meetingAt(n.Meeting)
-	if err := r.look(ctx, m); err != nil {
+	if err := storage.Look(ctx, r.Store, m); err != nil {
 		return nil, err
 	}
 	gone = slices.DeleteFunc(gone, func(g *guest) bool { return m.lets(g) })
@@ -231,7 +231,7 @@ func (m *meeting) lets(g *guest) bool { return m.State == ready && g.Invite == m
 func (r *Registry) sendOff(ctx context.Context, g *guest) error {
 	err := storage.Retry(ctx, func() error {
 		*g = *guestAt(g.meeting(), g.Guest) // what is not stored is not there
-		if err := r.look(ctx, g); err != nil || g.Leaving {
+		if err := storage.Look(ctx, r.Store, g); err != nil || g.Leaving {
 			return err
 		}
 		if g.Leaving = true; g.ETag == "" {

@@ -43,7 +43,7 @@ func (r *Registry) Import(ctx context.Context, by Actor, w Wanted, d Draft) (out
 // imported reads what a user has of a meeting that is named by its link or its digits.
 func (r *Registry) imported(ctx context.Context, by Actor, name string) (*meeting, error) {
 	m := meetingAt(r.meetingID(by.UserID, "imported "+name))
-	return m, r.look(ctx, m)
+	return m, storage.Look(ctx, r.Store, m)
 }
 
 // bring makes a document of a meeting that was asked for, m where it is new. One that was

@@ -23,7 +23,6 @@ package meeting
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -151,24 +150,13 @@ func (r *Registry) Get(ctx context.Context, by Actor, id string) (Meeting, error
 // enter reads a meeting and refuses who may not know of it.
 func (r *Registry) enter(ctx context.Context, by Actor, id string) (*meeting, error) {
 	m := meetingAt(id)
-	if err := r.look(ctx, m); err != nil {
+	if err := storage.Look(ctx, r.Store, m); err != nil {
 		return m, err
 	}
 	if m.State != ready || m.role(by.UserID) == None && !by.Admin {
 		return m, unknown()
 	}
 	return m, nil
-}
-
-// look reads one document. One that is not there has an empty ETag then.
-func (r *Registry) look(ctx context.Context, d storage.Document) error {
-	h := d.Header()
-	err := r.Store.Read(ctx, h.PK, h.ID, d)
-	if errors.Is(err, storage.ErrNotFound) {
-		h.ETag = ""
-		return nil
-	}
-	return err
 }
 
 // enterHost is enter for who may change a meeting.

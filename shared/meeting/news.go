@@ -100,7 +100,7 @@ func (r *Registry) tell(ctx context.Context, n changed) (any, error) {
 		return nil, err
 	}
 	m := meetingAt(n.Meeting)
-	if err := r.look(ctx, m); err != nil {
+	if err := storage.Look(ctx, r.Store, m); err != nil {
 		return nil, err
 	}
 	if m.State == ready {
@@ -124,7 +124,7 @@ func (r *Registry) watch(ctx context.Context, n changed) error {
 	told, watched := false, false
 	return storage.Settle(ctx, func() (done bool, err error) {
 		m := meetingAt(n.Meeting)
-		if err := r.look(ctx, m); err != nil {
+		if err := storage.Look(ctx, r.Store, m); err != nil {
 			return false, err
 		}
 		wanted := m.State == ready && m.Place.Event == n.Event

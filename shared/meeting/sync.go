@@ -16,7 +16,7 @@ func (r *Registry) Sync(ctx context.Context, id string) error {
 	}
 	return storage.Retry(ctx, func() error {
 		m := meetingAt(id)
-		if err := r.look(ctx, m); err != nil || m.State != ready || m.Place == (Place{}) {
+		if err := storage.Look(ctx, r.Store, m); err != nil || m.State != ready || m.Place == (Place{}) {
 			return err
 		}
 		if r.busy(m, "") {

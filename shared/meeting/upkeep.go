@@ -68,7 +68,7 @@ func (r *Registry) sweep(ctx context.Context) error {
 	}
 	return outbox.All(ctx, gone, func(ctx context.Context, g *guest) error {
 		m := meetingAt(g.meeting())
-		if err := r.look(ctx, m); err != nil {
+		if err := storage.Look(ctx, r.Store, m); err != nil {
 			return err
 		}
 		if m.lets(g) && r.Now().Before(r.guestsGo(m)) { // moved, and the outbox will tell

@@ -67,11 +67,7 @@ func (r *Registry) relax(ctx context.Context, organizer string) error {
 // subscription reads an organizer's; its ETag is empty if there is none.
 func (r *Registry) subscription(ctx context.Context, organizer string) (*subscription, error) {
 	s := subscriptionAt(organizer)
-	err := r.Store.Read(ctx, s.PK, s.ID, s)
-	if errors.Is(err, storage.ErrNotFound) {
-		err = nil
-	}
-	return s, err
+	return s, storage.Look(ctx, r.Store, s)
 }
 
 // needed is until when an organizer's subscription is, by the events that are followed: the

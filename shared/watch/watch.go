@@ -108,11 +108,7 @@ func (r *Registry) Unfollow(ctx context.Context, organizer, event, meetingID str
 	}
 	err := storage.Retry(ctx, func() error {
 		f := followedAt(organizer, event, meetingID)
-		err := r.Store.Read(ctx, f.PK, f.ID, f)
-		if errors.Is(err, storage.ErrNotFound) {
-			return nil
-		}
-		if err != nil {
+		if err := storage.Look(ctx, r.Store, f); err != nil || f.ETag == "" {
 			return err
 		}
 		return r.Store.Delete(ctx, f)
@@ -127,12 +123,8 @@ func (r *Registry) Unfollow(ctx context.Context, organizer, event, meetingID str
 func (r *Registry) note(ctx context.Context, organizer, event, meetingID string, until time.Time) error {
 	return storage.Retry(ctx, func() error {
 		f := followedAt(organizer, event, meetingID)
-		err := r.Store.Read(ctx, f.PK, f.ID, f)
-		if err != nil && !errors.Is(err, storage.ErrNotFound) {
+		if err := storage.Look(ctx, r.Store, f); err != nil || !f.Until.Before(until) {
 			return err
-		}
-		if !f.Until.Before(until) {
-			return nil
 		}
 		f.Until = until
 		f.TTL = int((min(f.Until.Sub(r.Now()), farthest) + kept) / time.Second)
