@@ -22,19 +22,10 @@ func (h handler) list(ctx context.Context, in *struct {
 }) (*friendList, error) {
 	me := api.Caller(ctx).UserID
 	list := "friends " + me + " " + in.State
-	after, err := cursor.Open(ctx, h.ring, list, in.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	friends, next, err := h.friendships.List(ctx, me, friendship.State(in.State), after, in.Limit)
-	if err != nil {
-		return nil, err
-	}
 	out := &friendList{}
-	out.Body.Items = make([]friend, len(friends))
-	for i, f := range friends {
-		out.Body.Items[i] = show(f)
-	}
-	out.Body.NextCursor, err = cursor.Seal(ctx, h.ring, list, next)
+	var err error
+	out.Body.Items, out.Body.NextCursor, err = cursor.Page(ctx, h.ring, list, in.Cursor, func(after string) ([]friendship.Friend, string, error) {
+		return h.friendships.List(ctx, me, friendship.State(in.State), after, in.Limit)
+	}, show)
 	return out, err
 }

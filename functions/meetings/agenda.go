@@ -96,22 +96,13 @@ func (h handler) list(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	list := "agenda " + who.UserID
-	after, err := cursor.Open(ctx, h.ring, list, in.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	found, err := h.meetings.Agenda(ctx, who, t, after, in.Limit)
-	if err != nil {
-		return nil, err
-	}
 	out := &agenda{}
-	out.Body.Items = make([]item, len(found.Items))
-	for n, i := range found.Items {
-		out.Body.Items[n] = showItem(i)
-	}
-	out.Body.From, out.Body.To, out.Body.Calendar = t.From, t.To, string(found.Calendar)
-	out.Body.NextCursor, err = cursor.Seal(ctx, h.ring, list, found.Next)
+	out.Body.From, out.Body.To = t.From, t.To
+	out.Body.Items, out.Body.NextCursor, err = cursor.Page(ctx, h.ring, "agenda "+who.UserID, in.Cursor, func(after string) ([]meeting.Item, string, error) {
+		found, err := h.meetings.Agenda(ctx, who, t, after, in.Limit)
+		out.Body.Calendar = string(found.Calendar)
+		return found.Items, found.Next, err
+	}, showItem)
 	return out, err
 }
 

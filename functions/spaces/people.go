@@ -42,20 +42,11 @@ func (h handler) members(ctx context.Context, in *struct {
 }) (*memberList, error) {
 	me := api.Caller(ctx).UserID
 	list := "members " + me + " " + in.ID.ID + " " + in.Role
-	after, err := cursor.Open(ctx, h.ring, list, in.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	people, next, err := h.spaces.Members(ctx, me, in.ID.ID, space.Role(in.Role), after, in.Limit)
-	if err != nil {
-		return nil, err
-	}
 	out := &memberList{}
-	out.Body.Items = make([]participant, len(people))
-	for i, p := range people {
-		out.Body.Items[i] = showPerson(p)
-	}
-	out.Body.NextCursor, err = cursor.Seal(ctx, h.ring, list, next)
+	var err error
+	out.Body.Items, out.Body.NextCursor, err = cursor.Page(ctx, h.ring, list, in.Cursor, func(after string) ([]space.Participant, string, error) {
+		return h.spaces.Members(ctx, me, in.ID.ID, space.Role(in.Role), after, in.Limit)
+	}, showPerson)
 	return out, err
 }
 

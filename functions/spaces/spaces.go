@@ -166,20 +166,10 @@ func (h handler) list(ctx context.Context, in *struct {
 	Cursor string `query:"cursor" maxLength:"2000" doc:"nextCursor of the page before"`
 }) (*spaceList, error) {
 	me := api.Caller(ctx).UserID
-	list := "spaces " + me
-	after, err := cursor.Open(ctx, h.ring, list, in.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	spaces, next, err := h.spaces.List(ctx, me, after, in.Limit)
-	if err != nil {
-		return nil, err
-	}
 	out := &spaceList{}
-	out.Body.Items = make([]Summary, len(spaces))
-	for i, s := range spaces {
-		out.Body.Items[i] = show(s)
-	}
-	out.Body.NextCursor, err = cursor.Seal(ctx, h.ring, list, next)
+	var err error
+	out.Body.Items, out.Body.NextCursor, err = cursor.Page(ctx, h.ring, "spaces "+me, in.Cursor, func(after string) ([]space.Space, string, error) {
+		return h.spaces.List(ctx, me, after, in.Limit)
+	}, show)
 	return out, err
 }

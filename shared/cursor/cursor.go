@@ -33,3 +33,23 @@ func Open(ctx context.Context, ring *seal.Ring, list, cursor string) (place stri
 	}
 	return string(text), nil
 }
+
+// Page gives one page of a list to a client: what read finds after the place of the cursor
+// that was sent, each item as show has it, and the cursor of where read says that the page
+// ended. items is never nil.
+func Page[S, T any](ctx context.Context, ring *seal.Ring, list, cursor string, read func(after string) (found []S, place string, err error), show func(S) T) (items []T, next string, err error) {
+	after, err := Open(ctx, ring, list, cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	found, place, err := read(after)
+	if err != nil {
+		return nil, "", err
+	}
+	items = make([]T, len(found))
+	for i, s := range found {
+		items[i] = show(s)
+	}
+	next, err = Seal(ctx, ring, list, place)
+	return items, next, err
+}
